@@ -10,14 +10,15 @@ import pytest
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region, open_slide
-from napari_pixcell.slides.levels import TiledLevel
+from napari_pixcell.slides.levels import ArrayLevel, TiledLevel
+from napari_pixcell.slides.resample import resample
 from napari_pixcell.slides.write import write_pyramid
 
 
-def dot_image(width: int, x: float, height: int = 600) -> np.ndarray:
+def dot_image(width: int, x: float, height: int = 600, radius: float = 40) -> np.ndarray:
     """White, with a soft dark dot at (x, height / 2), counted from the corner."""
     yy, xx = np.mgrid[:height, :width] + 0.5
-    dot = 250 * np.exp(-((xx - x) ** 2 + (yy - height / 2) ** 2) / (2 * 40**2))
+    dot = 250 * np.exp(-((xx - x) ** 2 + (yy - height / 2) ** 2) / (2 * radius**2))
     return np.repeat((255 - dot)[..., None], 3, axis=2).round().astype(np.uint8)
 
 
@@ -151,3 +152,59 @@ def test_tiles_are_decoded_once() -> None:
     for _ in range(3):
         assert level[60:70, 60:70].shape == (10, 10, 3)
     assert sorted(calls) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+class Unread(ArrayLevel):
+    """A level that must not be read."""
+
+    def read(self, *box: int) -> np.ndarray:
+        raise AssertionError("a level that is not needed was read")
+
+
+def odd_pyramid(at: list[float], factor: int, squeezed: bool) -> ArraySlide:
+    """Return a strip of 19,999 px with soft dots, whose second level has one column too few.
+
+    The second level holds either whole blocks of the first, or all of it, squeezed.
+    """
+    fine = np.full((102, 19999, 3), 255, np.uint8)
+    for x in at:
+        start = int(x) - 60
+        fine[:, start : start + 120] = dot_image(120, x - start, 102, 9)
+    rows, columns = 102 // factor, 19999 // factor
+    whole = (102, 19999) if squeezed else (102, columns * factor)
+    coarse = resample(fine, (0, 0, *whole), (rows, columns))
+    return ArraySlide([Unread(fine), coarse], 0.25, "odd")
+
+
+@pytest.mark.parametrize("squeezed", [True, False])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_odd_levels_are_used_and_read_at_their_position(factor: int, squeezed: bool) -> None:
+    centres = [100.5, 5003.25, 9999.5, 14998, 19890.75]
+    slide = odd_pyramid(centres, factor, squeezed)
+    mpp = 0.25 * factor
+    for x in centres:
+        for start in (x - 58, np.floor(x) - 57, np.floor(x) - 58):
+            region = Region(float(start), 0, 120, 102)
+            pixels = slide.read(region, mpp)
+            assert pixels.shape[:2] == (102 // factor, 120 // factor)
+            off = centre_x(pixels) * region.width / pixels.shape[1] + region.x - x
+            assert abs(off) < 0.5 * factor
+
+
+def test_a_large_region_begins_and_ends_at_its_corners() -> None:
+    ends = [80.5, 19900.25]
+    for squeezed in (True, False):
+        slide = odd_pyramid(ends, 2, squeezed)
+        region = Region(21.5, 0, 19950, 102)
+        pixels = slide.read(region, 0.5)
+        assert pixels.shape[1] == 9975
+        for x, part in zip(ends, (pixels[:, :70], pixels[:, -70:]), strict=True):
+            left = 0 if x < 1000 else pixels.shape[1] - 70
+            assert abs(region.x + (left + centre_x(part)) * 2 - x) < 1
+
+
+@pytest.mark.parametrize(("mpp", "index"), [(0.4976, 1), (0.4974, 0), (0.5, 1), (0.99, 1)])
+def test_levels_within_half_a_percent_are_used(mpp: float, index: int) -> None:
+    levels = [np.full((800 // d, 800 // d, 3), 10 * d, np.uint8) for d in (1, 2, 4)]
+    slide = ArraySlide(levels, 0.25, "steps")
+    assert slide.read(Region(80.2, 80, 640, 640), mpp).mean() == 10 * 2**index

@@ -6,6 +6,8 @@ import threading
 
 import napari
 import numpy as np
+import pytest
+import tifffile
 from svs import damage, write_svs
 
 from napari_pixcell.slides import Region, open_slide
@@ -69,3 +71,52 @@ def test_a_corrupt_tile_is_reported_in_the_slide_section(studio, viewer, qtbot, 
     )
     studio.session.regions.add((150, 150))
     qtbot.waitUntil(lambda: "This region" in studio.slide.corrupt.text(), timeout=5000)
+
+
+@pytest.mark.parametrize("shape", [(300, 4500, 3), (600, 700, 3)])
+def test_a_slide_without_levels_appears_when_it_is_decoded(
+    viewer, qtbot, tmp_path, monkeypatch, shape
+) -> None:
+    """Opening it does not wait, whether its overview is computed or is the slide itself."""
+    path = tmp_path / "flat.tif"
+    pixels = np.random.default_rng(5).integers(0, 250, shape, np.uint8)
+    tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="zlib")
+    go, fetch = threading.Event(), TiledLevel.fetch
+
+    def slowly(self, index, keep=True):
+        assert go.wait(20)
+        return fetch(self, index, keep)
+
+    monkeypatch.setattr(TiledLevel, "fetch", slowly)
+    (layer,) = viewer.open(path, plugin="napari-pixcell")
+    view = view_of(layer)
+    assert layer.multiscale == (shape[1] > 4096)
+    assert (np.asarray(layer._slice.image.raw) == 255).all()
+    white = layer.thumbnail.copy()
+    go.set()
+    qtbot.waitUntil(lambda: view.overview.complete, timeout=10_000)
+    expected = np.asarray(layer.metadata["napari_pixcell"]["slide"].levels[-1])
+    qtbot.waitUntil(lambda: (layer._slice.thumbnail.raw == expected).all(), timeout=10_000)
+    qtbot.waitUntil(lambda: (layer.thumbnail != white).any(), timeout=10_000)
+    viewer.layers.clear()
+    assert not view.watched
+    layer.metadata["napari_pixcell"]["slide"].close()
+
+
+def test_the_dock_opens_a_slow_slide_without_waiting(
+    studio, viewer, qtbot, tmp_path, monkeypatch
+) -> None:
+    path = tmp_path / "flat.tif"
+    tifffile.imwrite(path, PIXELS, tile=(256, 256), photometric="rgb", compression="zlib")
+    go, fetch = threading.Event(), TiledLevel.fetch
+
+    def slowly(self, index, keep=True):
+        assert go.wait(20)
+        return fetch(self, index, keep)
+
+    monkeypatch.setattr(TiledLevel, "fetch", slowly)
+    studio.slide.open(path)
+    layer = studio.slide.link.slide_layer
+    assert (np.asarray(layer._slice.image.raw) == 255).all()
+    go.set()
+    qtbot.waitUntil(lambda: (layer._slice.image.raw == PIXELS).all(), timeout=10_000)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -21,8 +22,15 @@ CACHE_MB = 256.0
 ROWS_AT_ONCE = 512  # rows laid on white together, to bound memory
 Key = tuple[int, int, int]  # level, row, column
 Index = tuple[int, int]  # row and column of a tile
+Box = tuple[int, int, int, int]  # top, bottom, left, right
 _pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
 _numbers = count()
+
+
+def lower_priority() -> None:
+    """Lower this thread's priority, so that the main thread comes first (Linux only)."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def cache_bytes() -> int:
@@ -150,6 +158,8 @@ class Level:
     def read_white(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read any box; pixels outside the level are white."""
         height, width, _ = self.shape
+        if 0 <= top < bottom <= height and 0 <= left < right <= width:
+            return self.read(top, bottom, left, right)
         out = np.full((bottom - top, right - left, 3), 255, np.uint8)
         t, b, l, r = max(top, 0), min(bottom, height), max(left, 0), min(right, width)  # noqa: E741
         if t < b and l < r:
@@ -199,8 +209,6 @@ class TiledLevel(Level):
     tile : (rows, columns)
     fetch : callable (row, column) -> (rows, columns, 3) uint8
         Decodes one tile, cropped to the level, or raises :class:`Undecodable`. Must be thread-safe.
-    parallel : bool
-        Whether tiles may be fetched in a thread pool. False if ``fetch`` reads another level.
     corrupt : CorruptTiles, optional
         Counts tiles that cannot be decoded.
     index : int
@@ -212,21 +220,26 @@ class TiledLevel(Level):
         shape: tuple[int, int],
         tile: tuple[int, int],
         fetch: Callable[[int, int], NDArray[np.uint8]],
-        parallel: bool = True,
         corrupt: CorruptTiles | None = None,
         index: int = 0,
     ) -> None:
         super().__init__(shape, tile)
         self.tile = (int(tile[0]), int(tile[1]))
         self.decode = fetch
-        self._parallel = parallel
+        self.computed = False  # from another level, which takes longer than decoding
         self.check: Callable[[], None] = lambda: None  # raises if the file has changed
         self.corrupt = CorruptTiles("slide") if corrupt is None else corrupt
         self.index = index
         self._number = next(_numbers)
 
-    def fetch(self, index: Index) -> NDArray[np.uint8]:
-        """Return a tile, decoded if it is not cached, or white if it cannot be decoded."""
+    def fetch(self, index: Index, keep: bool = True) -> NDArray[np.uint8]:
+        """Return a tile, decoded if it is not cached, or white if it cannot be decoded.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether a decoded tile is added to the cache.
+        """
         key = (self._number, *index)
         tile = CACHE.get(key)
         if tile is not None:
@@ -239,7 +252,8 @@ class TiledLevel(Level):
         except Undecodable as error:
             self.corrupt.add(self.index, *index, error)
             tile = self._white(index)
-        CACHE.put(key, tile)
+        if keep:
+            CACHE.put(key, tile)
         return tile
 
     def _white(self, index: Index) -> NDArray[np.uint8]:
@@ -275,11 +289,26 @@ class TiledLevel(Level):
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         wanted = self.indices(top, bottom, left, right)
+        tiles = (_pool.map if len(wanted) > 3 else map)(self.fetch, wanted)
+        return self._joined((top, bottom, left, right), tiles)
+
+    def read_alone(
+        self, top: int, bottom: int, left: int, right: int, keep: bool
+    ) -> NDArray[np.uint8]:
+        """Read a box in the calling thread, which may belong to the pool.
+
+        Parameters
+        ----------
+        keep : bool
+            Whether tiles are added to the cache.
+        """
+        tiles = (self.fetch(tile, keep) for tile in self.indices(top, bottom, left, right))
+        return self._joined((top, bottom, left, right), tiles)
+
+    def _joined(self, box: Box, tiles: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        top, bottom, left, right = box
         out = np.empty((bottom - top, right - left, 3), np.uint8)
-        tiles = (_pool.map if self._parallel and len(wanted) > 3 else map)(self.fetch, wanted)
-        for (_, in_box, in_tile), tile in zip(
-            self.overlaps(top, bottom, left, right), tiles, strict=True
-        ):
+        for (_, in_box, in_tile), tile in zip(self.overlaps(*box), tiles, strict=True):
             out[in_box] = tile[in_tile]
         return out
 
@@ -306,17 +335,3 @@ class ArrayLevel(Level):
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         return to_rgb8(np.asarray(self._array[top:bottom, left:right]))
-
-
-def shrunk(parent: Level, factor: int = 4, tile: int = 256) -> TiledLevel:
-    """Return a level ``factor`` times coarser than its parent, averaged on demand."""
-    height, width = -(-parent.shape[0] // factor), -(-parent.shape[1] // factor)
-
-    def fetch(row: int, column: int) -> NDArray[np.uint8]:
-        h, w = min(tile, height - row * tile), min(tile, width - column * tile)
-        y, x = row * tile * factor, column * tile * factor
-        block = parent.read_white(y, y + h * factor, x, x + w * factor)
-        means = block.reshape(h, factor, w, factor, 3).mean(axis=(1, 3), dtype=np.float32)
-        return np.asarray(np.rint(means), np.uint8)
-
-    return TiledLevel((height, width), (tile, tile), fetch, parallel=False)

@@ -9,6 +9,7 @@ from typing import Any
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.backends.openslide import recognises
 from napari_pixcell.slides.corrupt import NoTissueImage
+from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.slides.slide import Slide
@@ -51,10 +52,13 @@ def layer_data(slide: Slide) -> LayerData:
 
     The centre of pixel (0, 0) lies at world 0. The scale is in µm if the pixel size is known.
     Otherwise it is 1 and ``mpp`` in the metadata is None. ``metadata["napari_pixcell"]`` also
-    holds the open ``slide``. The layer reads array-likes that decode on demand. With several
-    levels they are drawn before they are decoded, see :mod:`napari_pixcell.slides.window`.
+    holds the open ``slide``. The layer reads array-likes that decode on demand. If a viewer
+    watches it, it is drawn before it is decoded, see :mod:`napari_pixcell.slides.window`.
     """
     several = len(slide.levels) > 1
+    levels: list[Any] = list(slide.levels)
+    if several or isinstance(levels[0], TiledLevel):
+        levels = list(SlideView(slide.levels).levels)
     options: dict[str, Any] = {
         "name": slide.name,
         "rgb": True,
@@ -74,4 +78,4 @@ def layer_data(slide: Slide) -> LayerData:
     }
     if slide.mpp is not None:
         options["units"] = UNITS
-    return (SlideView(slide.levels).levels if several else slide.levels[0], options, "image")
+    return (levels if several else levels[0], options, "image")

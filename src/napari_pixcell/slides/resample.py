@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,19 @@ if TYPE_CHECKING:
 
 COARSEST = 1024  # px; an image whose sides are no longer needs no smaller level
 BLOCK = 1024, 4096  # rows and columns of a smaller level computed at once
+ROWS_AT_ONCE = 64  # output rows computed together, so that they stay in the processor's cache
+EXACT = 1e-3  # px; edges this close to whole pixels lie on them: below half a grey level
+NEAR = 0.005  # pixels whose size differs by no more are neither averaged nor enlarged
+OFF = 0.25  # px; pixels of nearly the right size are copied if none is further off
 
 
 def resample(
     patch: NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """Resample a box of an image: area averages when shrinking, linear when enlarging.
+
+    Whole blocks are averaged in integers. Pixels of nearly the right size (0.5 %) are copied if
+    none is more than a quarter of a pixel off, and otherwise interpolated.
 
     Parameters
     ----------
@@ -26,13 +34,143 @@ def resample(
         In pixels of ``patch``, counted from its corner; may be fractional. Leave one pixel around
         it for interpolation.
     shape : (rows, columns)
-        Shape of the result, which is uint8 too.
+        Shape of the result, which is uint8 too. It may share the memory of ``patch``.
     """
+    top, left, bottom, right = box
+    height, width, _ = patch.shape
+    down = _blocks(height, top, bottom, shape[0])
+    across = _blocks(width, left, right, shape[1])
+    if down is not None and across is not None:
+        (y, high), (x, wide) = down, across
+        blocks = patch[y : y + high * shape[0], x : x + wide * shape[1]]
+        return blocks if high == wide == 1 else block_means(blocks, high, wide)
+    near = [abs((b - a) / n - 1) <= NEAR for a, b, n in zip(box[:2], box[2:], shape, strict=True)]
+    return _shifted(patch, box, shape) if all(near) else _weighted(patch, box, shape)
+
+
+def _blocks(count: int, start: float, stop: float, out: int) -> tuple[int, int] | None:
+    """Return the first sample and the whole number of samples per output pixel, if it is one."""
+    size, first = round((stop - start) / out), round(start)
+    whole = abs(start - first) <= EXACT and abs(stop - first - size * out) <= EXACT
+    inside = size > 0 and first >= 0 and first + size * out <= count
+    return (first, size) if whole and inside else None
+
+
+def block_means(image: NDArray[np.uint8], high: int, wide: int) -> NDArray[np.uint8]:
+    """Return the means of blocks of pixels, half a grey level rounded to the even one.
+
+    Parameters
+    ----------
+    image : (h, w, 3) uint8
+        ``h`` is a multiple of ``high``, and ``w`` of ``wide``.
+    high, wide : int
+        Rows and columns of a block.
+    """
+    height, width, channels = image.shape
+    rows, columns, size = height // high, width // wide, high * wide
+    out = np.empty((rows, columns, channels), np.uint8)
+    kind = np.uint16 if size * 255 + size // 2 < 1 << 16 else np.uint32
+    for top in range(0, rows, ROWS_AT_ONCE):
+        bottom = min(top + ROWS_AT_ONCE, rows)
+        lines = image[top * high : bottom * high : high].astype(kind)
+        for row in range(1, high):
+            lines += image[top * high + row : bottom * high : high]
+        # One channel at a time: NumPy is slow on axes of three.
+        flat = lines.reshape(bottom - top, width * channels)
+        sums = np.empty((bottom - top, columns * channels), kind)
+        step = wide * channels
+        for channel in range(channels):
+            total = sums[:, channel::channels]
+            total[...] = flat[:, channel::step]
+            for column in range(1, wide):
+                total += flat[:, channel + column * channels :: step]
+        out[top:bottom] = _divided(sums, size).reshape(bottom - top, columns, channels)
+    return out
+
+
+def _divided(sums: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return sums divided by a number and rounded, halves to the even number."""
+    if size % 2:
+        return (sums + size // 2) // size
+    whole = sums // size
+    sums += size // 2 - 1
+    sums += whole & 1  # exactly half is rounded up only from an odd number
+    return sums // size
+
+
+def _shifted(
+    patch: NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Resample a box whose pixels have nearly the size of the patch's, between two samples."""
+    height, width, channels = patch.shape
+    above, below, down = _neighbours(height, box[0], box[2], shape[0])
+    before, after, across = _neighbours(width, box[1], box[3], shape[1])
+    share = np.repeat(across, channels).reshape(-1, channels)  # NumPy is slow on axes of three
+    out = np.empty((*shape, channels), np.uint8)
+    for top in range(0, shape[0], ROWS_AT_ONCE):
+        rows = slice(top, min(top + ROWS_AT_ONCE, shape[0]))
+        lines: NDArray[Any] = patch[_run(above[rows])]
+        if down.any():
+            lines = _between(lines, patch[_run(below[rows])], down[rows, None, None])
+        for start, stop in _runs(before, after):
+            x, columns = int(before[start]), slice(start, stop)
+            part = lines[:, x : x + stop - start]
+            if across.any():
+                x = int(after[start])
+                part = _between(part, lines[:, x : x + stop - start], share[columns])
+            out[rows, columns] = part if part.dtype == np.uint8 else np.rint(part)
+    return out
+
+
+def _between(
+    first: NDArray[Any], second: NDArray[Any], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return values between those of two arrays, ``share`` of the way from the first."""
+    start = first.astype(np.float32, copy=False)
+    out = second.astype(np.float32, copy=first.dtype != np.uint8)
+    out -= start
+    out *= share
+    out += start
+    return out
+
+
+def _neighbours(
+    count: int, start: float, stop: float, out: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the two samples around each output pixel's centre, and the share of the second."""
+    step = (stop - start) / out
+    centre = start + step * (np.arange(out) + 0.5) - 0.5
+    offset = centre - np.arange(out)
+    nearest = round((offset[0] + offset[-1]) / 2)
+    most = EXACT if abs(step - 1) * out <= EXACT else OFF
+    if max(abs(offset[0] - nearest), abs(offset[-1] - nearest)) <= most:
+        first, share = np.arange(nearest, nearest + out), np.zeros(out, np.float32)
+    else:
+        first = np.floor(centre).astype(np.intp)
+        share = (centre - first).astype(np.float32)
+    return np.clip(first, 0, count - 1), np.clip(first + 1, 0, count - 1), share
+
+
+def _run(index: NDArray[np.intp]) -> slice | NDArray[np.intp]:
+    """Return indices as a slice if they follow one another."""
+    first = int(index[0])
+    return slice(first, first + len(index)) if len(_runs(index)) == 1 else index
+
+
+def _runs(*indices: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Return the spans in which all of these indices follow one another."""
+    jumps = np.logical_or.reduce([np.diff(index) != 1 for index in indices])
+    edges = [0, *(np.flatnonzero(jumps) + 1).tolist(), len(indices[0])]
+    return list(pairwise(edges))
+
+
+def _weighted(
+    patch: NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Resample a box with any weights, by a sparse matrix for each axis."""
     top, left, bottom, right = box
     rows, columns = shape
     height, width, channels = patch.shape
-    if (top, left, bottom, right) == (0, 0, rows, columns) == (0, 0, height, width):
-        return patch
     down = _weights(height, top, bottom, rows)
     across = _weights(width, left, right, columns)
     lines = down @ patch.reshape(height, -1).astype(np.float32)

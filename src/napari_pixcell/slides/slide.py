@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import slide_stamp
 from napari_pixcell.slides.corrupt import CorruptTiles
-from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
+from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel
+from napari_pixcell.slides.overview import FACTOR, shrunk
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.resample import resample
+from napari_pixcell.slides.resample import NEAR, resample
 from napari_pixcell.slides.watch import Watch
 
 LARGEST_OVERVIEW = 4096  # px; coarser levels are computed if the coarsest one is larger
 ROWS_AT_ONCE = 512  # output rows resampled together, to bound memory
+NEAR_ROWS_AT_ONCE = 4096  # the same if the level has nearly the wanted pixel size
 
 
 class Slide:
@@ -83,7 +85,7 @@ class Slide:
         while max(self.levels[-1].shape[:2]) > LARGEST_OVERVIEW:
             y, x = self._factors[-1]
             self.levels.append(shrunk(self.levels[-1]))
-            self._factors.append((4 * y, 4 * x))
+            self._factors.append((FACTOR * y, FACTOR * x))
         self._close = close
 
     @property
@@ -110,8 +112,10 @@ class Slide:
     def read(self, region: Region, mpp: float) -> NDArray[np.uint8]:
         """Read a region at a pixel size as (h, w, 3) uint8.
 
-        The nearest finer level is read, averaged over areas when shrinking and interpolated
-        linearly when enlarging. Transparent pixels and those outside the slide are white.
+        A level whose pixel size differs by at most 0.5 % is read, else the nearest finer one. It
+        is averaged over areas when shrinking and interpolated linearly when enlarging; pixels of
+        nearly the right size are copied if none is more than a quarter of a pixel off. Transparent
+        pixels and those outside the slide are white.
 
         Parameters
         ----------
@@ -132,20 +136,27 @@ class Slide:
         level, (dy, dx) = self.levels[index], self._factors[index]
         top, left = region.y / dy, region.x / dx
         step_y, step_x = region.height / dy / rows, region.width / dx / columns
-        out = np.empty((rows, columns, 3), np.uint8)
         x0, x1 = _margin(left, left + step_x * columns, step_x)
-        for row in range(0, rows, ROWS_AT_ONCE):
-            count = min(ROWS_AT_ONCE, rows - row)
+
+        def band(row: int, count: int) -> NDArray[np.uint8]:
             start, stop = top + step_y * row, top + step_y * (row + count)
             y0, y1 = _margin(start, stop, step_y)
             patch = level.read_white(y0, y1, x0, x1)
             box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
-            out[row : row + count] = resample(patch, box, (count, columns))
+            return resample(patch, box, (count, columns))
+
+        at_once = NEAR_ROWS_AT_ONCE if abs(step_y - 1) <= NEAR else ROWS_AT_ONCE
+        if rows <= at_once:
+            return np.ascontiguousarray(band(0, rows))
+        out = np.empty((rows, columns, 3), np.uint8)
+        for row in range(0, rows, at_once):
+            count = min(at_once, rows - row)
+            out[row : row + count] = band(row, count)
         return out
 
     def _level_at(self, mpp: float) -> int:
         """Return the index of the coarsest level that is fine enough for a pixel size in µm."""
-        wanted = mpp / self.require_mpp() * (1 + 1e-6)
+        wanted = mpp / self.require_mpp() * (1 + NEAR)
         return max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
 
     def check_readable(self, region: Region, mpp: float) -> None:
@@ -266,9 +277,21 @@ class ArraySlide(Slide):
 
 
 def shape_ratios(levels: Sequence[Level]) -> list[tuple[float, float]]:
-    """Return the exact (y, x) downsample of each level, computed from the shapes."""
+    """Return the (y, x) downsample of each level, computed from the shapes.
+
+    Few files say whether a level of 9,999 rows holds whole blocks of 2 of 19,999 rows (a factor of
+    2), or all rows (2.0001). The factor between the two is returned: at half size it is off by a
+    quarter of a pixel at most, anywhere on the slide.
+    """
     height, width, _ = levels[0].shape
-    return [(height / level.shape[0], width / level.shape[1]) for level in levels]
+    ratios = []
+    for level in levels:
+        rows, columns, _ = level.shape
+        y, x, blocks = height / rows, width / columns, round(width / columns)
+        if abs(height - blocks * rows) < blocks and abs(width - blocks * columns) < blocks:
+            y, x = (y + blocks) / 2, (x + blocks) / 2
+        ratios.append((y, x))
+    return ratios
 
 
 def check_region(region: Region, slide: Slide, tile_px: int, model_mpp: float) -> None:

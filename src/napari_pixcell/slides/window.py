@@ -2,13 +2,14 @@
 
 napari reads a layer in the main thread, so decoding there freezes the window. A view waits a few
 hundredths of a second for missing tiles, which is enough for most. It draws the rest enlarged from
-a coarser level, and again once they are decoded. Only napari's own drawing is answered this way.
-Other readers (plugins, napari's saving, ``numpy.asarray``) wait for the true pixels.
+a coarser level, and again once they are decoded. The coarsest level is decoded in a thread of its
+own, because that of a file without levels needs the whole file. Only napari's own drawing is
+answered this way. Other readers (plugins, napari's saving, ``numpy.asarray``) wait for the true
+pixels.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
@@ -20,27 +21,24 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.slides.levels import Index, Level, TiledLevel
+from napari_pixcell.slides.levels import Index, Level, TiledLevel, lower_priority
+from napari_pixcell.slides.overview import Overview
 
 DRAWING = "napari.layers._scalar_field._slice"  # napari's module that reads what it draws
+HOLDING = "napari.layers._scalar_field.scalar_field"  # and the one that keeps the coarsest level
 PATIENCE_S = 0.02  # less than a second drawing would cost
 WHITE = 255
 
 
-def _lower_priority() -> None:
-    """Lower this thread's priority, so that the main thread comes first (Linux only)."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-
-
-_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "slide-window", initializer=_lower_priority)
+_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "slide-window", initializer=lower_priority)
 Key = tuple[int, Index]  # level, tile
 
 
 class SlideView:
     """The levels of a slide for progressive display in a napari layer.
 
-    While nobody listens to ``ready``, nothing would draw late pixels, so all reads wait.
+    While nobody listens to ``ready``, nothing would draw late pixels, so all reads wait. napari
+    reads a layer that it creates before anyone can listen; whoever will listen sets ``awaited``.
 
     Parameters
     ----------
@@ -51,8 +49,10 @@ class SlideView:
     ----------
     levels : list of ViewLevel
         Data of the napari layer.
+    awaited : bool
+        Whether somebody is about to listen to ``ready``.
     ready : Signal
-        Emitted in any thread when a tile that was missing in the last drawing is decoded.
+        Emitted in any thread when pixels that were missing in the last drawing are decoded.
     """
 
     ready = Signal()
@@ -60,7 +60,8 @@ class SlideView:
     def __init__(self, levels: Sequence[Level]) -> None:
         self._sources = list(levels)
         self.levels = [ViewLevel(self, index) for index in range(len(levels))]
-        self._overview: NDArray[np.uint8] | None = None
+        self.awaited = False
+        self.overview = Overview(self._sources[-1], self.ready.emit)
         self._waiting: dict[Key, Future[None]] = {}
         self._coarsely: set[Key] = set()
         # Tiles of the last box drawn. With a small cache, new tiles could evict these, and the
@@ -74,16 +75,21 @@ class SlideView:
         """Whether tiles that were drawn coarsely are still being decoded."""
         return bool(self._waiting)
 
-    def overview(self) -> NDArray[np.uint8]:
-        """Return the coarsest level, decoded once: (h, w, 3) uint8, read-only."""
-        if self._overview is None:
-            self._overview = np.asarray(self._sources[-1])
-            self._overview.flags.writeable = False
-        return self._overview
+    @property
+    def watched(self) -> bool:
+        """Whether late pixels will be drawn."""
+        return self.awaited or len(self.ready) > 0
+
+    def stop(self) -> None:
+        """Stop decoding what was not drawn; the next drawing resumes."""
+        self.awaited = False
+        self.overview.stop()
 
     def now(self, index: int, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read a box of a level from decoded tiles, and start decoding the others."""
         level = self._sources[index]
+        if index == len(self._sources) - 1:
+            return self.overview.now(PATIENCE_S)[top:bottom, left:right]
         if not isinstance(level, TiledLevel):  # in memory, or in one piece
             return level.read(top, bottom, left, right)
         out = np.empty((bottom - top, right - left, 3), np.uint8)
@@ -121,7 +127,7 @@ class SlideView:
             columns = ((np.arange(left, right) + 0.5) * fx).astype(int).clip(0, level.shape[1] - 1)
             y, x = int(rows[0]), int(columns[0])
             if coarser == len(self._sources) - 1:
-                patch = self.overview()[y : rows[-1] + 1, x : columns[-1] + 1]
+                patch = self.overview.now()[y : rows[-1] + 1, x : columns[-1] + 1]
             elif isinstance(level, TiledLevel):
                 cached = _cached(level, y, int(rows[-1]) + 1, x, int(columns[-1]) + 1)
                 if cached is None:
@@ -183,28 +189,31 @@ class ViewLevel(Level):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self._index < len(self.view.levels) - 1 or dtype not in (None, np.uint8):
             return super().__array__(dtype, copy)
-        overview = self.view.overview()  # napari keeps it for its thumbnail, so share the memory
-        return overview.copy() if copy else overview
+        # napari keeps this for its drawing and its thumbnail, so share the memory
+        overview = self.view.overview
+        pixels = overview.now(PATIENCE_S) if self._drawn(HOLDING) else overview.whole()
+        return pixels.copy() if copy else pixels
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        if self._drawn() and isinstance(key, tuple) and len(key) == 3:
-            rows, columns, samples = key
-            if isinstance(rows, slice) and isinstance(columns, slice) and samples == slice(None):
+        if self._drawn(DRAWING) and isinstance(key, tuple) and len(key) in (2, 3):
+            rows, columns, *samples = key
+            slices = isinstance(rows, slice) and isinstance(columns, slice)
+            if slices and samples in ([], [slice(None)]):
                 (top, bottom, down) = rows.indices(self.shape[0])
                 (left, right, across) = columns.indices(self.shape[1])
                 if down == across == 1 and top < bottom and left < right:
                     return self.view.now(self._index, top, bottom, left, right)
         return super().__getitem__(key)
 
-    def _drawn(self) -> bool:
-        """Whether napari reads this in the main thread to draw it, and listens to ``ready``.
+    def _drawn(self, module: str) -> bool:
+        """Whether napari reads this in the main thread to draw it, and late pixels are drawn.
 
         The calling module identifies napari's drawing. If napari moves that module, drawing waits
         for the true pixels, which is slow but correct.
         """
         asking = sys._getframe(2).f_globals.get("__name__")
         main = threading.current_thread() is threading.main_thread()
-        return asking == DRAWING and main and len(self.view.ready) > 0
+        return asking == module and main and self.view.watched
 
 
 def _cached(

@@ -26,9 +26,11 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
         viewer = current_viewer()
         if viewer is not None:  # Qt is running
-            from napari_pixcell.ui.layers.sharpening import watch
+            from napari_pixcell.ui.layers.sharpening import awaited, watch
 
             watch(viewer)
+            for layer in data:
+                awaited(layer[0])
         return data
 
     return read_and_watch

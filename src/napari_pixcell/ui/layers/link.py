@@ -17,7 +17,7 @@ from napari_pixcell.ui.layers.condition import ConditionLayer
 from napari_pixcell.ui.layers.layout import LayoutLayers
 from napari_pixcell.ui.layers.measured import MeasuredLayer
 from napari_pixcell.ui.layers.regions import RegionsLayer
-from napari_pixcell.ui.layers.sharpening import watch
+from napari_pixcell.ui.layers.sharpening import awaited, watch
 from napari_pixcell.ui.layers.similar import SimilarLayer
 from napari_pixcell.ui.layers.slide import ROLE, calibrate, is_slide, role, slide_of
 from napari_pixcell.ui.layers.variants import VariantLayers
@@ -74,7 +74,7 @@ class LayerLink(LayerStack):
 
     def add_slide(self, slide: Slide) -> Layer:
         data, options, _ = layer_data(slide)
-        return self.viewer.add_image(data, **options)
+        return self.viewer.add_image(awaited(data), **options)
 
     def set_mpp(self, mpp: float) -> None:
         """Set the slide's pixel size in µm, and remember it for the file."""

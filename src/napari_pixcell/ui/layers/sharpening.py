@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
@@ -29,13 +31,22 @@ def watch(viewer: Viewer) -> None:
         _attach(layer)
 
 
+def awaited(data: Any) -> Any:
+    """Return data of a layer that a watched viewer will show: creating the layer need not wait."""
+    view = _view(data)
+    if view is not None:
+        view.awaited = True
+    return data
+
+
 def view_of(layer: Layer) -> SlideView | None:
-    """Return the view that a layer shows, or None if it is no multiscale slide."""
-    if isinstance(layer, Image) and layer.multiscale:
-        first = layer.data[0]
-        if isinstance(first, ViewLevel):
-            return first.view
-    return None
+    """Return the view that a layer shows, or None if it is no slide that is decoded on demand."""
+    return _view(layer.data) if isinstance(layer, Image) else None
+
+
+def _view(data: Any) -> SlideView | None:
+    first = data[0] if isinstance(data, Sequence) else data  # arrays may read when indexed
+    return first.view if isinstance(first, ViewLevel) else None
 
 
 class Sharpening(QObject):
@@ -47,15 +58,19 @@ class Sharpening(QObject):
         super().__init__()
         self.view = view
         self._layer = weakref.ref(layer)
+        self._complete = False  # the whole picture has been drawn
         self._pause = single_shot(self, PAUSE_MS, self._draw)
         self.arrived.connect(self._draw_later)
         view.ready.connect(self._announce)
+        if view.overview.early:  # pixels may have arrived before this listened
+            self._draw_later()
 
     def close(self) -> None:
         """Stop; from now on the layer waits for the tiles that it reads."""
         with contextlib.suppress(ValueError):
             self.view.ready.disconnect(self._announce)
         self._pause.stop()
+        self.view.stop()
 
     def _announce(self) -> None:
         with contextlib.suppress(RuntimeError):  # Qt is already gone
@@ -68,7 +83,9 @@ class Sharpening(QObject):
     def _draw(self) -> None:
         layer = self._layer()
         if layer is not None and layer.visible:
-            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            complete = self.view.overview.complete
+            layer.refresh(thumbnail=not self._complete, highlight=False, extent=False)
+            self._complete = complete
 
 
 def _attach(layer: Layer) -> None:
