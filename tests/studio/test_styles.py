@@ -17,9 +17,12 @@ from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.styles.style import new_id
+from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.engine.tissue_colours import mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles import styles as style_actions
@@ -347,7 +350,7 @@ def test_a_style_that_is_not_embedded_yet_is_explained() -> None:
 
 def test_requests_hold_the_tissue_colours_of_their_style(session, client, two, tmp_path) -> None:
     first, second = two
-    assert first.colours == tissue_colours(first.pixels)
+    assert first.colours == tissue_colours(first.pixels, 0.5) and first.colours.classes
     assert asked(session, client).colour_match == ColourMatch("full", second.colours)
     session.settings.colour_match = "gentle"
     session.styles.choose(StyleChoice.of(first.number, second.number))
@@ -382,7 +385,9 @@ def test_saved_styles_keep_their_colours_and_older_ones_say_that_they_have_none(
     session.styles.add_picture(save_picture(tmp_path))
     settle(session)
     (picture,) = session.library.temporary.values()
-    assert picture.colours == tissue_colours(tissue(300))
+    slide = ArraySlide([tissue(300)], 0.5, "Picture")
+    own = region_colours(Tissue(slide, Region(0, 0, 300, 300), DEMO))
+    assert picture.colours == own
     older = replace(saved, name="Older", id=new_id(), colours=None)
     session.library.save(lambda: older)
     settle(session)
