@@ -72,7 +72,7 @@ def block_means(image: NDArray[np.uint8], high: int, wide: int) -> NDArray[np.ui
     kind = np.uint16 if size * 255 + size // 2 < 1 << 16 else np.uint32
     for top in range(0, rows, ROWS_AT_ONCE):
         bottom = min(top + ROWS_AT_ONCE, rows)
-        lines = image[top * high : bottom * high : high].astype(kind)
+        lines: NDArray[Any] = image[top * high : bottom * high : high].astype(kind)
         for row in range(1, high):
             lines += image[top * high + row : bottom * high : high]
         # One channel at a time: NumPy is slow on axes of three.
