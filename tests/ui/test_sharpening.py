@@ -83,9 +83,9 @@ def test_a_slide_without_levels_appears_when_it_is_decoded(
     tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="zlib")
     go, fetch = threading.Event(), TiledLevel.fetch
 
-    def slowly(self, index, keep=True):
+    def slowly(self, index):
         assert go.wait(20)
-        return fetch(self, index, keep)
+        return fetch(self, index)
 
     monkeypatch.setattr(TiledLevel, "fetch", slowly)
     (layer,) = viewer.open(path, plugin="napari-pixcell")
@@ -110,9 +110,9 @@ def test_the_dock_opens_a_slow_slide_without_waiting(
     tifffile.imwrite(path, PIXELS, tile=(256, 256), photometric="rgb", compression="zlib")
     go, fetch = threading.Event(), TiledLevel.fetch
 
-    def slowly(self, index, keep=True):
+    def slowly(self, index):
         assert go.wait(20)
-        return fetch(self, index, keep)
+        return fetch(self, index)
 
     monkeypatch.setattr(TiledLevel, "fetch", slowly)
     studio.slide.open(path)

@@ -22,8 +22,9 @@ CACHE_MB = 256.0
 ROWS_AT_ONCE = 512  # rows laid on white together, to bound memory
 Key = tuple[int, int, int]  # level, row, column
 Index = tuple[int, int]  # row and column of a tile
-Box = tuple[int, int, int, int]  # top, bottom, left, right
-_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
+Part = tuple[Index, tuple[slice, slice], tuple[slice, slice]]  # of a tile, in box and tile
+THREADS = min(4, os.cpu_count() or 1)
+_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="slide-tiles")
 _numbers = count()
 
 
@@ -232,14 +233,11 @@ class TiledLevel(Level):
         self.index = index
         self._number = next(_numbers)
 
-    def fetch(self, index: Index, keep: bool = True) -> NDArray[np.uint8]:
-        """Return a tile, decoded if it is not cached, or white if it cannot be decoded.
+    def fetch(self, index: Index) -> NDArray[np.uint8]:
+        """Return a tile, decoded if it is not cached, or white if it cannot be decoded."""
+        return self._fetch(index, keep=True)
 
-        Parameters
-        ----------
-        keep : bool
-            Whether a decoded tile is added to the cache.
-        """
+    def _fetch(self, index: Index, keep: bool) -> NDArray[np.uint8]:
         key = (self._number, *index)
         tile = CACHE.get(key)
         if tile is not None:
@@ -274,9 +272,7 @@ class TiledLevel(Level):
             for j in range(left // tw, (right - 1) // tw + 1)
         ]
 
-    def overlaps(
-        self, top: int, bottom: int, left: int, right: int
-    ) -> Iterator[tuple[Index, tuple[slice, slice], tuple[slice, slice]]]:
+    def overlaps(self, top: int, bottom: int, left: int, right: int) -> Iterator[Part]:
         """Iterate over the tiles that a box touches, with the shared part in box and tile."""
         th, tw = self.tile
         for i, j in self.indices(top, bottom, left, right):
@@ -288,9 +284,21 @@ class TiledLevel(Level):
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
-        wanted = self.indices(top, bottom, left, right)
-        tiles = (_pool.map if len(wanted) > 3 else map)(self.fetch, wanted)
-        return self._joined((top, bottom, left, right), tiles)
+        out = np.empty((bottom - top, right - left, 3), np.uint8)
+        missing: list[Part] = []
+        for part in self.overlaps(top, bottom, left, right):
+            tile = self.cached(part[0])
+            if tile is None:
+                missing.append(part)
+            else:
+                out[part[1]] = tile[part[2]]
+        if len(missing) <= 3:
+            self._decode(missing, out)
+        else:  # one task for each thread, because handing over a task takes as long as a small tile
+            count = min(THREADS, len(missing))
+            shares = (missing[first::count] for first in range(count))
+            list(_pool.map(lambda share: self._decode(share, out), shares))
+        return out
 
     def read_alone(
         self, top: int, bottom: int, left: int, right: int, keep: bool
@@ -302,15 +310,14 @@ class TiledLevel(Level):
         keep : bool
             Whether tiles are added to the cache.
         """
-        tiles = (self.fetch(tile, keep) for tile in self.indices(top, bottom, left, right))
-        return self._joined((top, bottom, left, right), tiles)
-
-    def _joined(self, box: Box, tiles: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        top, bottom, left, right = box
         out = np.empty((bottom - top, right - left, 3), np.uint8)
-        for (_, in_box, in_tile), tile in zip(self.overlaps(*box), tiles, strict=True):
-            out[in_box] = tile[in_tile]
+        self._decode(self.overlaps(top, bottom, left, right), out, keep)
         return out
+
+    def _decode(self, parts: Iterable[Part], out: NDArray[np.uint8], keep: bool = True) -> None:
+        for index, in_box, in_tile in parts:
+            tile = self.fetch(index) if keep else self._fetch(index, keep=False)
+            out[in_box] = tile[in_tile]
 
     def forget(self) -> None:
         """Remove this level's tiles from the cache."""

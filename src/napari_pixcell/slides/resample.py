@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COARSEST = 1024  # px; an image whose sides are no longer needs no smaller level
 BLOCK = 1024, 4096  # rows and columns of a smaller level computed at once
-ROWS_AT_ONCE = 64  # output rows computed together, so that they stay in the processor's cache
+ROWS_AT_ONCE = 32  # output rows computed together, so that they stay in the processor's cache
 EXACT = 1e-3  # px; edges this close to whole pixels lie on them: below half a grey level
 NEAR = 0.005  # pixels whose size differs by no more are neither averaged nor enlarged
 OFF = 0.25  # px; pixels of nearly the right size are copied if none is further off
@@ -68,34 +68,39 @@ def block_means(image: NDArray[np.uint8], high: int, wide: int) -> NDArray[np.ui
     """
     height, width, channels = image.shape
     rows, columns, size = height // high, width // wide, high * wide
-    out = np.empty((rows, columns, channels), np.uint8)
+    out = np.empty((rows, columns * channels), np.uint8)
     kind = np.uint16 if size * 255 + size // 2 < 1 << 16 else np.uint32
-    for top in range(0, rows, ROWS_AT_ONCE):
-        bottom = min(top + ROWS_AT_ONCE, rows)
-        lines = image[top * high : bottom * high : high].astype(kind)
+    count = min(rows, ROWS_AT_ONCE)
+    lines = np.empty((count, width, channels), kind)
+    sums = np.empty((count, columns * channels), kind)
+    spare = np.empty_like(sums)
+    for top in range(0, rows, count):
+        stop = min(count, rows - top)
+        band, line = image[top * high : (top + stop) * high], lines[:stop]
+        line[...] = band[::high]
         for row in range(1, high):
-            lines += image[top * high + row : bottom * high : high]
+            line += band[row::high]
         # One channel at a time: NumPy is slow on axes of three.
-        flat = lines.reshape(bottom - top, width * channels)
-        sums = np.empty((bottom - top, columns * channels), kind)
-        step = wide * channels
+        flat, step = line.reshape(stop, width * channels), wide * channels
         for channel in range(channels):
-            total = sums[:, channel::channels]
-            total[...] = flat[:, channel::step]
-            for column in range(1, wide):
-                total += flat[:, channel + column * channels :: step]
-        out[top:bottom] = _divided(sums, size).reshape(bottom - top, columns, channels)
-    return out
+            total = sums[:stop, channel::channels]
+            first, *others = (flat[:, start::step] for start in range(channel, step, channels))
+            np.add(first, others.pop() if others else 0, out=total)
+            for other in others:
+                total += other
+        _divide(sums[:stop], size, spare[:stop])
+        out[top : top + stop] = sums[:stop]
+    return out.reshape(rows, columns, channels)
 
 
-def _divided(sums: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return sums divided by a number and rounded, halves to the even number."""
-    if size % 2:
-        return (sums + size // 2) // size
-    whole = sums // size
-    sums += size // 2 - 1
-    sums += whole & 1  # exactly half is rounded up only from an odd number
-    return sums // size
+def _divide(sums: NDArray[Any], size: int, spare: NDArray[Any]) -> None:
+    """Divide sums by a number and round, halves to the even number."""
+    if size % 2 == 0:
+        np.floor_divide(sums, size, out=spare)
+        spare &= 1
+        sums += spare  # exactly half is rounded up only from an odd number
+    sums += (size - 1) // 2
+    sums //= size
 
 
 def _shifted(
