@@ -3,9 +3,10 @@
     python benchmarks/dataset.py [--pairs 24] [--steps 20] [--drawn 2000]
 
 The cost is measured with the demo family on fields of view of the sample slide with their own
-cells. Memory is measured with an engine that draws instead of running networks, because ten
-thousand real pairs take hours. Checks and writing happen in a thread beside generation. Everything else is the product's code. Prints resident memory after
-a fifth of the pairs and after all of them.
+cells. Checks and writing happen in a thread beside generation, so that their shares of the time may
+overlap with it. Memory is measured with an engine that draws instead of running networks, because
+ten thousand real pairs take hours. Everything else is the product's code. Prints resident memory
+after a fifth of the pairs and after all of them.
 """
 
 from __future__ import annotations
