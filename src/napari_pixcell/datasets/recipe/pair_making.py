@@ -167,7 +167,7 @@ class PairMaker:
         """Generate the wanted pairs of a block and check them, in their order.
 
         The same as :meth:`judge` of everything that :meth:`generate` returns, which may also
-        happen in another thread.
+        happen in another thread. Raises what these raise.
         """
         return [self.judge(one) for one in self.generate(block)]
 
@@ -178,8 +178,6 @@ class PairMaker:
         ------
         MakingCancelled
             If the user cancelled.
-        OtherWeights
-            If the weights are not those of the dataset, so that every pair would fail.
         """
         requests = self._requests(block)
         if self._dataset.description.block == 1:
