@@ -124,6 +124,8 @@ class StoredItems(LRUCache[int, Any]):
 class PairMaker:
     """Generates and checks pairs of a dataset. It writes nothing.
 
+    :meth:`generate` uses the engine. :meth:`judge` does not, so that it may run in another thread.
+
     Parameters
     ----------
     dataset : Dataset
@@ -162,14 +164,6 @@ class PairMaker:
         return self._styles[pair.style], (
             self._layouts[pair.layout] if pair.layout is not None else None
         )
-
-    def make(self, block: Block) -> list[MadePair | FailedPair]:
-        """Generate the wanted pairs of a block and check them, in their order.
-
-        The same as :meth:`judge` of everything that :meth:`generate` returns, which may also
-        happen in another thread. Raises what these raise.
-        """
-        return [self.judge(one) for one in self.generate(block)]
 
     def generate(self, block: Block) -> list[GeneratedPair | FailedPair]:
         """Generate the wanted pairs of a block with all that checking them asks of the engine.
