@@ -122,7 +122,7 @@ def _brown(
         return None
     _, dab = stain_densities(rgb)
     dab = smoothed(dab, SMOOTH_UM / mpp)
-    dab -= min(np.median(dab[tissue]), BROWN)  # scatter and tint of tissue without DAB
+    dab -= min(float(np.median(dab[tissue])), BROWN)  # scatter and tint of tissue without DAB
     if wanted is None and np.mean(dab[tissue] > BROWN) > MOST_BROWN:
         return None  # DAB of cytoplasm or membrane, so nuclei are blue
     return np.asarray(dab, np.float32)
