@@ -8,25 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
-from napari_pixcell.datasets.recipe.preparing import (
-    Preparation,
-    begin,
-    count_pairs,
-    is_of,
-    keep_recipe,
-    kept_recipe,
-)
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled, Run, Runner
-from napari_pixcell.datasets.recipe.same_weights import (
-    check_installed,
-    installed_weights,
-    keep_encoder,
-)
-from napari_pixcell.datasets.recipe.style_sources import with_library_styles
-from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset, check_free
+from napari_pixcell.datasets.recipe.same_weights import check_installed, installed_weights
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
@@ -65,42 +52,16 @@ def make_dataset(
         dataset.
     """
     folder = Path(request.folder)
-    recipe = with_library_styles(request.recipe) if request.recipe is not None else None
     runner = Runner(run, cancelled)
-    with disk_problems(folder):
-        dataset = _opened(folder, recipe, runner, emit)
+    dataset = open_for_making(request, runner.check, emit)
     try:
         with disk_problems(folder), locked(folder):
-            if dataset.description.plan is None:
-                recipe = recipe or kept_recipe(dataset)
-                keep_recipe(dataset.description, recipe)
-                keep_encoder(dataset)
-                check_installed(dataset)
-                Preparation(dataset, recipe, runner.run, emit, runner.check).run()
+            prepare(dataset, request, runner, emit)
             _Making(dataset, runner, emit).run(request.most)
     except MakingCancelled:
         emit(Finished(cancelled=True))
     else:
         emit(Finished())
-
-
-def _opened(folder: Path, recipe: DatasetRecipe | None, runner: Runner, emit: Emit) -> Dataset:
-    if not (folder / DESCRIPTION).exists() and recipe is not None:
-        check_free(folder)
-        emit(Progress(0, 0, "Checking the recipe"))
-        # Nothing is written for a recipe that cannot be followed. After a cancel, a dataset is
-        # still begun, so that it can be resumed; preparing it checks its sources again.
-        with suppress(MakingCancelled):
-            count_pairs(recipe, runner.check)
-        return begin(recipe, folder)
-    dataset = Dataset(folder)
-    if recipe is not None and not is_of(dataset, recipe):
-        raise PixCellError(
-            f"The folder {folder.name} holds the dataset “{dataset.description.name}”, which was "
-            "made from another recipe. Choose a new folder, or resume that dataset without a "
-            "recipe."
-        )
-    return dataset
 
 
 class _Tally:

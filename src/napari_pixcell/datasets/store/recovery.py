@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,6 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetLayout,
     DatasetStyle,
 )
-from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
@@ -54,7 +55,7 @@ def recover_pair(
         None if there is no such image, or it is not the planned one.
     """
     for apart in (False, True):
-        name, _ = pair_names(pair.index, dataset.description.picture, apart)
+        name, _ = dataset.pair_names(pair.index, apart)
         path = dataset.folder / name
         if not path.is_file():
             continue
@@ -102,6 +103,18 @@ def packed_digest(packed: PackedArray | None) -> bytes:
 def is_unfinished(name: str) -> bool:
     """Return True for the name of a file that a killed process did not complete."""
     return _UNFINISHED.fullmatch(name) is not None
+
+
+def unfinished_in(folder: Path, deep: bool = False) -> Iterator[Path]:
+    """Iterate over the files in a folder, or also below it, that a process did not complete."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if deep and entry.is_dir(follow_symlinks=False):
+                yield from unfinished_in(Path(entry.path), deep)
+            elif is_unfinished(entry.name) and entry.is_file(follow_symlinks=False):
+                yield Path(entry.path)
 
 
 def set_aside(folder: Path, name: str) -> str:
