@@ -15,8 +15,9 @@ from diffusers import AutoencoderKL
 from running import run, shallow_engine
 
 from napari_pixcell.engine import loaded_models
-from napari_pixcell.engine.engine import NO_ROOM, Engine
+from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
+from napari_pixcell.engine.generating import NO_ROOM
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest

@@ -136,7 +136,7 @@ def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
             line.show(event.message)
 
     try:
-        make_dataset(request, engine().run, on_event)
+        make_dataset(request, engine().run, on_event, block=engine().at_once)
     except KeyboardInterrupt:
         line.note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
         return {cli.EXIT_CODE: 130}

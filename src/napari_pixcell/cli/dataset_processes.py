@@ -15,7 +15,7 @@ from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
 if TYPE_CHECKING:
-    from napari_pixcell.datasets.recipe.runner import Run
+    from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
 MOST_WORKERS = 256
 INTERVAL = 10.0  # seconds between lines where there is no terminal
@@ -30,9 +30,9 @@ WORKERS = cli.exclusive(
 )
 
 
-def start_engine() -> Run:
-    """Load the engine of a worker process."""
-    return engine().run
+def start_engine() -> DatasetEngine:
+    """Return the engine of a worker process."""
+    return engine()
 
 
 def in_processes(options: cli.Options) -> bool:
@@ -84,7 +84,7 @@ def _run_shard(request: DatasetRequest, text: str) -> cli.Result:
         raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
     line = ProgressLine(interval=INTERVAL)
     try:
-        failed = make_shard(request, shard, engine().run, _tell(line))
+        failed = make_shard(request, shard, engine(), _tell(line))
     except KeyboardInterrupt:
         return _cancelled(line, "the same command")
     line.end()
@@ -106,7 +106,7 @@ def prepare(options: cli.Options) -> cli.Result:
     request = DatasetRequest(str(options.out), DatasetRecipe.load(options.recipe))
     line = ProgressLine(interval=INTERVAL)
     try:
-        prepare_dataset(request, engine().run, _tell(line))
+        prepare_dataset(request, engine().run, _tell(line), block=engine().at_once)
     except KeyboardInterrupt:
         return _cancelled(line, "the same command")
     line.end()

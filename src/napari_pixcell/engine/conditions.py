@@ -190,6 +190,7 @@ def prepare(
     *,
     two_passes: bool = False,
     on_inverted: OnDone = lambda done, total: None,
+    denoiser: Denoiser | None = None,
 ) -> PreparedRequest:
     """Read everything that the variants of a request share.
 
@@ -199,6 +200,8 @@ def prepare(
         See :class:`~.denoiser.Denoiser`.
     on_inverted : callable
         Receives (work done, total work) while a start is inverted.
+    denoiser : Denoiser, optional
+        Of another request with the same settings. By default a new one.
     """
     if request.colour_match is not None:
         colour_setting(request.colour_match.how, models.family, request.preset)  # not of a stain
@@ -209,7 +212,7 @@ def prepare(
     if request.start is not None:
         part = request.part.unpack() if request.part is not None else None
         start = CanvasStart(request.start.unpack(), canvas, part, request.feather)
-    denoiser = make_denoiser(request, models, cells, two_passes)
+    denoiser = denoiser or make_denoiser(request, models, cells, two_passes)
     if request.invert:
         plain = replace(request, guidance=1.0, preset=EXACT.name)
         own = read_style(request, models, canvas, moved=False)

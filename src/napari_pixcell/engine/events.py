@@ -58,6 +58,14 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class VariantFailure:
+    """Variant ``index`` of a batch cannot be generated, with a sentence why; others go on."""
+
+    index: int
+    message: str
+
+
+@dataclass(frozen=True)
 class Embedding:
     """A finished embedding: float32, (tokens, dimension), and its encoder.
 
@@ -161,6 +169,7 @@ Event = (
     | Notice
     | Preview
     | Variant
+    | VariantFailure
     | Embedding
     | SegmentedLayout
     | Trained
@@ -189,6 +198,8 @@ def summary(event: Event) -> dict[str, Any]:
         case Variant(index, image, record):
             there = {"folder": str(image.folder)} if isinstance(image, StoredPicture) else {}
             return {"event": "variant", "index": index, "record": record.to_dict()} | there
+        case VariantFailure(index, message):
+            return {"event": "variant failure", "index": index, "message": message}
         case Embedding(values, encoder):
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
         case SegmentedLayout(_, source):

@@ -9,6 +9,11 @@ from torch import Tensor
 
 from napari_pixcell.models.loading import LoadedFamily
 
+OVERFLOWED = (
+    "The result is not an image, because numbers overflowed. Lower the guidance scale or the "
+    "layout strength, and generate again."
+)
+
 
 class Overflow(Exception):
     """Half precision overflowed: the result holds values that are not finite."""

@@ -48,6 +48,7 @@ FULL = ("out of memory", "alloc_failed", "can't allocate memory", "not enough me
 # Tiles of 256 px per pass on a GPU. These keep it busy (of larger tiles, one does), and more would
 # delay cancel and the first image.
 MOST_AT_ONCE = 8
+FREE_PART = 0.8  # of the free memory, for a pass
 
 
 class LoadedModels:
@@ -64,6 +65,8 @@ class LoadedModels:
         Memory setting of the loaded family. None while none is loaded.
     batch : int
         Tiles per pass.
+    most : int
+        Tiles per pass that fit, even if fewer are as fast.
     compiled : bool
         Whether the blocks of the transformer are compiled.
     encoder_id : str
@@ -73,7 +76,7 @@ class LoadedModels:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or pick_device()
         self.setting: Setting | None = None
-        self.batch = 1
+        self.batch = self.most = 1
         self.compiled = False
         self.encoder_id = ""
         self._loaded: LoadedFamily | None = None
@@ -114,8 +117,15 @@ class LoadedModels:
             setting = plan(family, free, precision.itemsize, start=start)
         return self._load(family, setting, dtype, check, shared)
 
-    def step_down(self) -> str | None:
+    def step_down(self, together: int = 1) -> str | None:
         """Load the same family again in a setting that needs less memory.
+
+        Before that, fewer tiles share a pass.
+
+        Parameters
+        ----------
+        together : int
+            Tiles in the pass that did not fit, if they were more than ``batch``.
 
         Returns
         -------
@@ -126,8 +136,9 @@ class LoadedModels:
             self._segmenter = None
             self._collect()
             return "without Cellpose in memory"
-        if self.batch > 1:
-            self.batch //= 2
+        if max(self.batch, together) > 1:
+            self.batch = max(1, self.batch // 2)
+            self.most = max(1, together // 2)
             self._collect()
             return "with fewer images at once"
         held, setting = self._loaded, self.setting
@@ -281,7 +292,7 @@ class LoadedModels:
             loaded.vae.tile_latent_min_size = VAE_TILE // 8
         self.compiled = compile_wanted() and self._compile(loaded)
         self._loaded, self.setting = loaded, setting
-        self.batch = self._fitting_batch(loaded)
+        self.batch, self.most = self._fitting_batch(loaded), self._fitting_most(loaded)
         log.info("%s on %s: %s", family.name, describe_device(device, loaded.dtype), setting.name)
         return loaded
 
@@ -295,13 +306,19 @@ class LoadedModels:
             log.warning("%s", error)
         return not reasons
 
+    def _fitting_most(self, loaded: LoadedFamily) -> int:
+        """Return how many tiles fit into a pass."""
+        if self.setting and not self.setting.plain:
+            return 1
+        each = working_bytes(loaded.family, 2, loaded.dtype.itemsize)
+        return max(1, int(free_bytes(loaded.device) * FREE_PART // each))
+
     def _fitting_batch(self, loaded: LoadedFamily) -> int:
         """Return the number of tiles per pass: more than one only if that is faster."""
         if loaded.device.type != "cuda" or (self.setting and not self.setting.plain):
             return 1
-        each = working_bytes(loaded.family, 2, loaded.dtype.itemsize)
         most = MOST_AT_ONCE * 256**2 // loaded.family.tile**2
-        return max(1, min(most, int(free_bytes(loaded.device) * 0.8 // each)))
+        return max(1, min(most, self._fitting_most(loaded)))
 
 
 def memory_is_full(error: RuntimeError) -> bool:

@@ -16,10 +16,11 @@ from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.colour_match import match, match_rows
 from napari_pixcell.engine.conditions import OnDone, PreparedRequest
 from napari_pixcell.engine.inversion import CanvasInverter, invert
-from napari_pixcell.engine.latents import decode, encode_picture, to_image
+from napari_pixcell.engine.latents import Overflow, decode, encode_picture, to_image
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
 from napari_pixcell.engine.start_image import faded
+from napari_pixcell.models.loading import LoadedFamily
 from napari_pixcell.models.lora import without_lora
 from napari_pixcell.slides.stored_picture import Picture
 
@@ -43,26 +44,19 @@ def make_tiles(
     denoiser, inversion = prepared.denoiser, prepared.inversion
     if start is not None and denoiser.solver.first == denoiser.solver.steps:
         return [start.picture.copy() for _ in seeds]
-    channels, side = models.transformer.config.in_channels, canvas.window
-    noise = np.stack([noise_at(seed, channels, 0, 0, side, side) for seed in seeds])
-
-    def tokens(style: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(style.reshape(1, -1, style.shape[-1])).to(models.device)
-
-    before = begun = condition = None
-    if prepared.cells is not None:
-        condition = prepared.cells(canvas.rows(Turn())[0].windows[0])
+    side, condition = canvas.window, _condition(prepared)
+    before = begun = None
     if start is not None:
         before = encode_picture(start.read(0, side, 0, side), models)
     if inversion is not None and before is not None:
-        own = tokens(inversion.style)
+        own = _tokens(inversion.style, models)
         with without_lora(models.transformer):
             begun = invert(inversion.denoiser, before, own, condition, inversion.on_done)
     free = torch.from_numpy(canvas.free).to(models.device) if canvas.free is not None else None
     latents = denoise(
         denoiser,
-        torch.from_numpy(noise).to(models.device),
-        tokens(prepared.style).expand(len(seeds), -1, -1),
+        _noise(prepared, seeds),
+        _tokens(prepared.style, models).expand(len(seeds), -1, -1),
         condition.expand(len(seeds), -1, -1, -1) if condition is not None else None,
         on_step,
         start=before,
@@ -76,6 +70,73 @@ def make_tiles(
         return [match(image, prepared.colour_match) for image in images]
     seen = None if start.part is None else start.seen(0, canvas.size[0])
     return [match(start.merge(0, image), prepared.colour_match, seen) for image in images]
+
+
+Members = list[tuple[PreparedRequest, int]]
+
+
+def denoise_together(members: Members, on_step: OnStep | None = None) -> Tensor:
+    """Denoise the tiles of several requests in one batch.
+
+    Parameters
+    ----------
+    members : list of (PreparedRequest, int)
+        Request and seed of each. All start from noise, agree in their denoiser, and have a layout
+        or have none.
+    on_step : callable, optional
+        See :func:`~.sampler.denoise`.
+
+    Returns
+    -------
+    Tensor, float32, (members, channels, height, width)
+        Clean latents.
+    """
+    requests = [prepared for prepared, _ in members]
+    models = requests[0].models
+    conditions = [one for one in map(_condition, requests) if one is not None]
+    return denoise(
+        requests[0].denoiser,
+        torch.cat([_noise(prepared, [seed]) for prepared, seed in members]),
+        torch.cat([_tokens(prepared.style, models) for prepared in requests]),
+        torch.cat(conditions) if conditions else None,
+        on_step,
+    )
+
+
+def make_together(members: Members, on_step: OnStep) -> list[NDArray[np.uint8] | None]:
+    """Generate the images of several requests in one batch, each uint8 (tile, tile, 3).
+
+    The parameters are those of :func:`denoise_together`. An image is None if its numbers are not
+    finite.
+    """
+    images: list[NDArray[np.uint8] | None] = []
+    latents = denoise_together(members, on_step)
+    for (prepared, _), one in zip(members, latents, strict=True):
+        try:
+            image = to_image(torch.from_numpy(decode(one[None], prepared.models)))
+        except Overflow:
+            images.append(None)
+        else:
+            images.append(match(image, prepared.colour_match))
+    return images
+
+
+def _noise(prepared: PreparedRequest, seeds: list[int]) -> Tensor:
+    models, side = prepared.models, prepared.canvas.window
+    channels = models.transformer.config.in_channels
+    noise = np.stack([noise_at(seed, channels, 0, 0, side, side) for seed in seeds])
+    return torch.from_numpy(noise).to(models.device)
+
+
+def _tokens(style: NDArray[np.float32], models: LoadedFamily) -> Tensor:
+    return torch.from_numpy(style.reshape(1, -1, style.shape[-1])).to(models.device)
+
+
+def _condition(prepared: PreparedRequest) -> Tensor | None:
+    """Return the latents of the layout of a tile, (1, channels, height, width)."""
+    if prepared.cells is None:
+        return None
+    return prepared.cells(prepared.canvas.rows(Turn())[0].windows[0])
 
 
 def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,13 +19,19 @@ from napari_pixcell.engine.presets import EXACT, Preset, get_preset
 from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.engine.training.request import TrainRequest
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown_in, to_json
 
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
+MOST_AT_ONCE = 64  # images in a pass
+MOST_TOGETHER = 2000  # images of a batch
 FROM_NOISE = (
     "The published method starts from noise. Choose another method, or do not start from an image"
+)
+NOT_UNDERSTOOD = (
+    "This record does not hold a request that this version of napari-pixcell understands. "
+    "Update napari-pixcell, or use another record."
 )
 START_FIELDS = ("start", "strength", "part", "feather", "invert")
 
@@ -264,6 +270,60 @@ class GenerateRequest:
         return {name: part for name, part in value.items() if name not in unused}
 
 
+@dataclass(frozen=True)
+class BatchRequest:
+    """Generate the variants of several requests, many in one pass of the networks.
+
+    Images of one tile that start from noise are computed together if their settings agree: steps,
+    guidance, preset, and how a layout acts. Styles, layouts, seeds and colours may differ. All
+    others follow one by one. The pixels of an image depend on the size of its pass and on its
+    place in it, by rounding alone, and not on the images beside it.
+
+    Parameters
+    ----------
+    requests : tuple of GenerateRequest
+        Of one family. The variants of a request follow one another.
+    at_once : int
+        Images in a pass, 1 to 64. A last pass of fewer is padded with copies. If memory is full,
+        passes are smaller.
+
+    Raises
+    ------
+    PixCellError
+        If there is no request, too many, or more than one family.
+    """
+
+    requests: tuple[GenerateRequest, ...]
+    at_once: int = 8
+
+    def __post_init__(self) -> None:
+        check_range("number of images in a pass", self.at_once, 1, MOST_AT_ONCE)
+        count = sum(request.count for request in self.requests)
+        if not 1 <= count <= MOST_TOGETHER:
+            raise PixCellError(
+                f"The batch has {count:,} images. Ask for 1 to {MOST_TOGETHER:,} at once."
+            )
+        families = sorted({request.family for request in self.requests})
+        if len(families) > 1:
+            raise PixCellError(
+                f"The batch mixes the models {' and '.join(families)}. Use one batch for each."
+            )
+
+    @property
+    def family(self) -> str:
+        """Name of the family."""
+        return self.requests[0].family
+
+    def variants(self) -> list[GenerateRequest]:
+        """Split into one request per variant, in order."""
+        return [variant for request in self.requests for variant in request.variants()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON value."""
+        requests = [request.to_dict() for request in self.requests]
+        return {"kind": "batch", "requests": requests, "at_once": self.at_once}
+
+
 def check_published(preset: Preset, start: object) -> None:
     """Raise PixCellError if the published method is to start from an image."""
     if preset.published and start is not None:
@@ -273,7 +333,7 @@ def check_published(preset: Preset, start: object) -> None:
 for _origin in (LayoutSource, Source):  # later versions may say more of it
     ignore_unknown_in(_origin)
 
-Request = EmbedRequest | SegmentRequest | GenerateRequest | TrainRequest
+Request = EmbedRequest | SegmentRequest | GenerateRequest | BatchRequest | TrainRequest
 KINDS: dict[object, type[Request]] = {
     "embed": EmbedRequest,
     "segment": SegmentRequest,
@@ -293,6 +353,8 @@ def request_from_dict(value: dict[str, Any]) -> Request:
     """
     rest = dict(value)
     kind = rest.pop("kind", None)
+    if kind == "batch":
+        return _batch_from_dict(rest)
     if kind not in KINDS:
         raise PixCellError(
             f"A request of the kind “{kind}” is unknown to this version of napari-pixcell. "
@@ -300,9 +362,19 @@ def request_from_dict(value: dict[str, Any]) -> Request:
         )
     if kind == "generate":
         rest["source"] = rest.get("source") or {}
-    return from_json(
-        KINDS[kind],
-        rest,
-        "This record does not hold a request that this version of napari-pixcell understands. "
-        "Update napari-pixcell, or use another record.",
-    )
+    return from_json(KINDS[kind], rest, NOT_UNDERSTOOD)
+
+
+def _batch_from_dict(value: dict[str, Any]) -> BatchRequest:
+    parts, at_once = value.get("requests"), value.get("at_once")
+    if not isinstance(parts, list) or type(at_once) is not int:
+        raise PixCellError(NOT_UNDERSTOOD)
+    requests = []
+    for part in parts:
+        # A batch within a batch could be nested without end.
+        known = isinstance(part, dict) and part.get("kind") == "generate"
+        request = request_from_dict(part) if known else None
+        if not isinstance(request, GenerateRequest):
+            raise PixCellError(NOT_UNDERSTOOD)
+        requests.append(request)
+    return BatchRequest(tuple(requests), at_once)

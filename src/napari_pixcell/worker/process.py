@@ -104,7 +104,7 @@ class Worker:
             with arrays_apart(channel.arrays):
                 request = _request(job["request"])
             if isinstance(request, DatasetRequest):
-                make_dataset(request, engine.run, channel.emit, cancelled)
+                make_dataset(request, engine.run, channel.emit, cancelled, engine.at_once)
             elif isinstance(request, EvaluateRequest):
                 from napari_pixcell.evaluation.job import evaluate
 

@@ -28,7 +28,7 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest
+from napari_pixcell.engine.request_values import BatchRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
@@ -140,6 +140,8 @@ def slot_bytes(request: AnyRequest) -> int:
     """Return the size in bytes of the largest image among the results of a request."""
     if isinstance(request, DatasetRequest | EvaluateRequest):
         return 1  # their images are on disk
+    if isinstance(request, BatchRequest):
+        return max(map(slot_bytes, request.requests))
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize
@@ -181,6 +183,8 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> e
                 return events.Variant(message["index"], picture, record)
         case "layout" if image is not None:
             return events.SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
+        case "variant failure":
+            return events.VariantFailure(message["index"], message["message"])
         case "embedding":
             return events.Embedding(np.asarray(message["values"], np.float32), message["encoder"])
         case "trained":

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_pixcell.datasets.parallel.chunks import Chunk
+from napari_pixcell.datasets.recipe.block_work import BlockWork
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
 from napari_pixcell.datasets.recipe.runner import Run, Runner
 from napari_pixcell.datasets.recipe.same_weights import check_installed
 from napari_pixcell.datasets.store.chunk_files import ChunkFiles
 from napari_pixcell.datasets.store.dataset import Dataset
-from napari_pixcell.datasets.store.pair_files import DiskProblem, disk_problems
+from napari_pixcell.datasets.store.pair_files import disk_problems
 from napari_pixcell.datasets.store.parts import SharedFacts
-from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.engine.events import Emit
-from napari_pixcell.errors import PixCellError
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class ChunkMaker:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._dataset = Dataset(folder)
-        self._plan = self._dataset.plan
         check_installed(self._dataset)
-        self._maker = PairMaker(self._dataset, Runner(run, cancelled), emit)
+        self._runner = Runner(run, cancelled)
+        self._maker = PairMaker(self._dataset, self._runner, emit)
 
     def make(self, chunk: Chunk, on_pair: Callable[[], None] = lambda: None) -> MadeChunk:
         """Make the missing pairs of a chunk, write their files, and then their rows as a part.
@@ -93,39 +93,25 @@ class ChunkMaker:
         MakingCancelled
             If the user cancelled.
         """
-        with disk_problems(self._dataset.folder):
-            files = ChunkFiles(self._dataset, chunk.first, chunk.stop)
+        dataset = self._dataset
+        with disk_problems(dataset.folder):
+            files = ChunkFiles(dataset, chunk.first, chunk.stop)
             before = files.count
-            for index in range(chunk.first, chunk.stop):
-                if index in chunk.done or files.done[index]:
-                    continue
-                found = self._written(self._made(self._plan[index], files), files)
-                if isinstance(found, FailedPair):
-                    files.failed[index] = str(found.error)
-                else:
-                    files.facts = files.facts or self._facts(found)
-                    on_pair()
+
+            def keep_facts(made: MadePair) -> None:
+                files.facts = files.facts or self._facts(made)
+
+            work = BlockWork(dataset, self._maker, files, self._runner.check, keep_facts)
+            wanted = range(chunk.first, chunk.stop)
+            missing = [i for i in wanted if i not in chunk.done and not files.done[i]]
+            with closing(work.made(missing)) as finished:
+                for made in (one for block in finished for one in block):
+                    if isinstance(made, FailedPair):
+                        files.failed[made.pair.index] = str(made.error)
+                    else:
+                        on_pair()
             files.finish()
         return MadeChunk(chunk, files.count - before, files.failed, files.notes)
-
-    def _made(self, pair: PlannedPair, files: ChunkFiles) -> MadePair | FailedPair:
-        try:
-            found = files.recover(pair, *self._maker.inputs(pair))
-        except PixCellError as error:
-            return FailedPair(pair, error)
-        return self._maker.judge(pair, [found]) if found else self._maker.make([pair])[0]
-
-    @staticmethod
-    def _written(made: MadePair | FailedPair, files: ChunkFiles) -> MadePair | FailedPair:
-        if isinstance(made, FailedPair):
-            return made
-        try:
-            made.write(files)
-        except DiskProblem:
-            raise
-        except PixCellError as error:
-            return FailedPair(made.pair, error)
-        return made
 
     def _facts(self, made: MadePair) -> SharedFacts:
         shared = self._maker.shared(made)

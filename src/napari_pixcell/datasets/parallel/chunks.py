@@ -80,8 +80,13 @@ class Shard:
 
 
 def chunk_size(dataset: Dataset) -> int:
-    """Return the number of pairs in a chunk of a dataset; every process computes the same."""
-    return max(1, min(LARGEST, len(dataset.plan) // LEAST_CHUNKS))
+    """Return the number of pairs in a chunk of a dataset: whole blocks that are made together.
+
+    Every process computes the same.
+    """
+    block = dataset.description.block
+    most = max(1, LARGEST // block)
+    return block * max(1, min(most, len(dataset.plan) // (block * LEAST_CHUNKS)))
 
 
 def missing_chunks(

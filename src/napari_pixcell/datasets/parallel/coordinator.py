@@ -13,7 +13,7 @@ from napari_pixcell.datasets.parallel.worker_processes import ChunkWorker, Messa
 from napari_pixcell.datasets.recipe.opening import open_for_making, warn_of_copies
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
-from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, disk_problems
 from napari_pixcell.datasets.store.parts import part_path
@@ -102,10 +102,11 @@ class _Coordinator:
 
     def prepare(self) -> None:
         """Let a worker prepare the dataset, which keeps its models for the pairs."""
-        dataset = open_for_making(self._request, self._check, self._emit)
-        if dataset.description.plan is not None:
-            warn_of_copies(dataset, self._emit)
-            return
+        if (self.folder / DESCRIPTION).exists():
+            dataset = open_for_making(self._request, self._check, self._emit)
+            if dataset.description.plan is not None:
+                warn_of_copies(dataset, self._emit)
+                return
         for _ in range(1 + MOST_RETRIES):
             worker = self._started(0)
             worker.prepare(self._request)

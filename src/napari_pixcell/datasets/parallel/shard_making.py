@@ -13,7 +13,7 @@ from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker, MadeChunk
 from napari_pixcell.datasets.parallel.chunks import Chunk, Shard, missing_chunks
 from napari_pixcell.datasets.recipe.opening import open_for_making, prepare, warn_of_copies
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.recipe.runner import MakingCancelled, Run, Runner
+from napari_pixcell.datasets.recipe.runner import DatasetEngine, MakingCancelled, Run, Runner
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.lock import LockedElsewhere, locked
 from napari_pixcell.datasets.store.pair_files import disk_problems
@@ -30,7 +30,7 @@ ATTEMPTS = 4  # at a chunk: the first, and three retries
 def make_shard(
     request: DatasetRequest,
     shard: Shard,
-    run: Run,
+    engine: DatasetEngine,
     emit: Emit,
     cancelled: Callable[[], bool] = lambda: False,
     wait: float = WAIT,
@@ -43,8 +43,7 @@ def make_shard(
     ----------
     request : DatasetRequest
     shard : Shard
-    run : callable
-        Runs requests like :meth:`napari_pixcell.engine.engine.Engine.run`.
+    engine : DatasetEngine
     emit : callable
         Receives ``Progress`` in pairs of the shard, ``Notice`` of failures, ``Finished``.
     cancelled : callable
@@ -62,10 +61,10 @@ def make_shard(
     PixCellError
         If the dataset cannot be prepared, the disk is full, or no pair could be made.
     """
-    runner, failed = Runner(run, cancelled), dict[int, str]()
+    runner, failed = Runner(engine.run, cancelled), dict[int, str]()
     try:
-        _prepared(request, runner, emit, wait)
-        failed = _Shard(Path(request.folder), shard, run, emit, cancelled).run()
+        _prepared(request, engine, runner, emit, wait)
+        failed = _Shard(Path(request.folder), shard, engine.run, emit, cancelled).run()
     except MakingCancelled:
         emit(Finished(cancelled=True))
     else:
@@ -73,7 +72,9 @@ def make_shard(
     return failed
 
 
-def _prepared(request: DatasetRequest, runner: Runner, emit: Emit, wait: float) -> None:
+def _prepared(
+    request: DatasetRequest, engine: DatasetEngine, runner: Runner, emit: Emit, wait: float
+) -> None:
     """Prepare the dataset, or wait until another shard has prepared it."""
     folder, until = Path(request.folder), time.monotonic() + wait
     while True:
@@ -81,12 +82,13 @@ def _prepared(request: DatasetRequest, runner: Runner, emit: Emit, wait: float) 
             with disk_problems(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 if (folder / DESCRIPTION).exists():
-                    dataset = open_for_making(request, runner.check, emit)
+                    dataset = open_for_making(request, runner.check, emit, engine.at_once)
                     if dataset.description.plan is not None:
                         warn_of_copies(dataset, emit)
                         return
                 with locked(folder):
-                    prepare(open_for_making(request, runner.check, emit), request, runner, emit)
+                    dataset = open_for_making(request, runner.check, emit, engine.at_once)
+                    prepare(dataset, request, runner, emit)
                     return
         except LockedElsewhere as error:
             if time.monotonic() > until:

@@ -22,13 +22,15 @@ from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker
 from napari_pixcell.datasets.parallel.chunks import Chunk
 from napari_pixcell.datasets.recipe.opening import prepare_dataset
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.recipe.runner import Run
+from napari_pixcell.datasets.recipe.runner import DatasetEngine
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights
 from napari_pixcell.datasets.store.pair_files import DiskProblem
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
-Start = Callable[[], Run]  # loads an engine; a function of a module, which each process imports
+Start = Callable[
+    [], DatasetEngine
+]  # loads an engine; a function of a module, which each process imports
 Message = dict[str, Any]
 # Every worker has as many threads as a single process would have, because the last digits of an
 # image depend on their number. They must not spin while they wait for each other.
@@ -43,7 +45,7 @@ class ChunkWorker:
     folder : Path
         Of the dataset.
     start : callable
-        Loads the engine in the process, and returns the function that runs requests.
+        Loads the engine in the process, and returns it.
     environment : mapping of str to str
         Environment variables of the process, such as ``CUDA_VISIBLE_DEVICES``.
 
@@ -131,20 +133,20 @@ class _Served:
 
     def __init__(self, connection: Connection, folder: Path, start: Start) -> None:
         self._connection, self._folder, self._start = connection, folder, start
-        self._run: Run | None = None
+        self._engine: DatasetEngine | None = None
         self._maker: ChunkMaker | None = None
 
     def answer(self, message: Message) -> None:
         try:
-            if self._run is None:
-                self._run = self._start()
+            if self._engine is None:
+                self._engine = self._start()
             if "prepare" in message:
                 request = DatasetRequest.from_dict(message["prepare"])
-                prepare_dataset(request, self._run, self._emit)
+                prepare_dataset(request, self._engine.run, self._emit, block=self._engine.at_once)
                 self._send({"prepared": True})
                 return
             if self._maker is None:
-                self._maker = ChunkMaker(self._folder, self._run, self._emit)
+                self._maker = ChunkMaker(self._folder, self._engine.run, self._emit)
             chunk = Chunk.from_dict(message["chunk"])
             made = self._maker.make(chunk, lambda: self._send({"pair": True}))
             self._send({"made": asdict(made)})

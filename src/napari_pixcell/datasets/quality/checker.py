@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.faithfulness import Faithfulness, faithfulness
-from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.methods import METHODS, LayoutSource
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
@@ -51,6 +50,22 @@ class Verdict:
     embedding: NDArray[np.float32] | None = None  # of its tiles; None if it is not a picture
 
 
+@dataclass(frozen=True, eq=False)
+class MeasuredImage:
+    """What networks found in an image.
+
+    Parameters
+    ----------
+    embedding : array, float32, (tokens, dimension), optional
+        None if it is no picture.
+    nuclei : array, int32, (height, width), optional
+        None if it has no mask, or if nuclei are segmented by the built-in method.
+    """
+
+    embedding: NDArray[np.float32] | None
+    nuclei: NDArray[np.int32] | None = None
+
+
 class Checker:
     """Checks the pairs of a dataset.
 
@@ -83,12 +98,53 @@ class Checker:
         self.real = real if real is not None and len(real) else None
         self.most_copy_pixels = _copy_limit(checks.most_copy_pixels, self.real)
         self.segmenter: LayoutSource | None = None
+        self._shared: NDArray[np.float64] | None = None  # direction of the embeddings of all tissue
         self._ask = ask
 
     def check(
         self, image: NDArray[Any], labels: NDArray[Any] | None, style: DatasetStyle
     ) -> Verdict:
-        """Score and flag a pair.
+        """Score and flag a pair: :meth:`measure` and :meth:`judge` of one image."""
+        (measured,) = self.measure([image], [labels is not None])
+        return self.judge(image, labels, style, measured)
+
+    def measure(
+        self, images: Sequence[NDArray[Any]], masked: Sequence[bool]
+    ) -> list[MeasuredImage]:
+        """Run the networks that judge images; their tiles are embedded together.
+
+        Parameters
+        ----------
+        images : sequence of array, uint8, (height, width, 3)
+            Nothing is measured in arrays of another type or shape.
+        masked : sequence of bool
+            Whether each has a mask, so that its nuclei are segmented.
+
+        Raises
+        ------
+        PixCellError
+            If the images cannot be embedded or segmented, so that they cannot be judged.
+        """
+        own = self._embedded(images)
+        if self._shared is None and any(values is not None for values in own):
+            picture = PackedArray.pack(reference_picture(self.family))
+            request = EmbedRequest(self.family.name, picture)
+            self._shared = centre_of(self._answer(request, Embedding).values)
+        network = self.checks.segmenter.method != METHODS[0]
+        found = [
+            self._segmented(image) if network and with_mask and values is not None else None
+            for image, with_mask, values in zip(images, masked, own, strict=True)
+        ]
+        return [MeasuredImage(*both) for both in zip(own, found, strict=True)]
+
+    def judge(
+        self,
+        image: NDArray[Any],
+        labels: NDArray[Any] | None,
+        style: DatasetStyle,
+        measured: MeasuredImage,
+    ) -> Verdict:
+        """Score and flag a pair. It needs no engine, so that it may run in another thread.
 
         Parameters
         ----------
@@ -98,14 +154,17 @@ class Checker:
             Its mask.
         style : Style
             The requested style, with the look of its tissue if it is known.
+        measured : MeasuredImage
+            Of this image.
 
         Raises
         ------
         PixCellError
-            If the image cannot be embedded or segmented, so that the pair cannot be judged.
+            If the image cannot be compared with its style or with real tissue.
         """
         scores: Scores = dict.fromkeys(SCORES)
-        if not is_picture(image):
+        own = measured.embedding
+        if own is None:
             return Verdict(scores, ("failed",))
         look = look_of(image)
         scores |= {name: look[name] for name in ("contrast", "saturated")}
@@ -113,12 +172,13 @@ class Checker:
         scores["sharpness"] = sharpness_ratio(look, style.look)
         nuclei, wanted = None, 0
         if labels is not None:
-            found = self._segmented(PackedArray.pack(image))
+            found = measured.nuclei
+            if found is None:
+                found = self._outlined(image)
             faith = faithfulness(labels, found, self.mpp)
             agrees = agreement(labels, found)
             scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
             nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
-        own = self.embed(image)
         scores |= self._style_scores(image, own, labels, style)
         return Verdict(scores, self._flags(scores), nuclei, wanted, own)
 
@@ -133,17 +193,35 @@ class Checker:
         packed = PackedArray.pack(self._whole_tiles(image))
         return self._answer(EmbedRequest(self.family.name, packed), Embedding).values
 
+    def _embedded(self, images: Sequence[NDArray[Any]]) -> list[NDArray[np.float32] | None]:
+        """Embed images; None for an array that is no picture."""
+        tile, shown = self.family.tile, [image for image in images if is_picture(image)]
+        if len(shown) < 2 or any(image.shape != (tile, tile, 3) for image in shown):
+            return [self.embed(image) if is_picture(image) else None for image in images]
+        # One below another, they are a region whose tiles are embedded together.
+        values = self.embed(np.concatenate(shown))
+        each = iter(values.reshape(len(shown), -1, values.shape[-1]))
+        return [next(each) if is_picture(image) else None for image in images]
+
     def _whole_tiles(self, pixels: NDArray[Any]) -> NDArray[Any]:
         side = self.family.tile // self.family.grid
         height, width = (length // side * side for length in pixels.shape[:2])
         return pixels[:height, :width]
 
-    def _segmented(self, packed: PackedArray) -> NDArray[np.int32]:
-        cells = self._answer(
-            SegmentRequest(packed, self.mpp, self.checks.segmenter), SegmentedLayout
-        )
+    def _segmented(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Segment nuclei by a network."""
+        request = SegmentRequest(PackedArray.pack(image), self.mpp, self.checks.segmenter)
+        cells = self._answer(request, SegmentedLayout)
         self.segmenter = cells.source
         return cells.labels
+
+    def _outlined(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Segment nuclei by the built-in method, which needs no network."""
+        from napari_pixcell.cells.segmentation import segment_nuclei  # slow to import
+
+        how = self.checks.segmenter
+        self.segmenter = LayoutSource(how.method)
+        return segment_nuclei(image, self.mpp, how.sensitivity, how.smallest_um2)
 
     def _style_scores(
         self,
@@ -154,7 +232,7 @@ class Checker:
     ) -> Scores:
         """Compare an image with its style and with real tissue."""
         scores: Scores = {}
-        if style.embedding is not None:
+        if style.embedding is not None and self._shared is not None:
             scores["style"] = style_cosine(own, style.embedding, self._shared)
         if self.real is not None:
             whole = None if labels is None else self._whole_tiles(labels)
@@ -162,12 +240,6 @@ class Checker:
             nearest = self.real.nearest(self._whole_tiles(image), own, free)
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return scores
-
-    @cached_property
-    def _shared(self) -> NDArray[np.float64]:
-        """Direction that the embeddings of all tissue share."""
-        picture = PackedArray.pack(reference_picture(self.family))
-        return centre_of(self._answer(EmbedRequest(self.family.name, picture), Embedding).values)
 
     def _flags(self, scores: Scores) -> tuple[str, ...]:
         """Return the flags of scores beyond their thresholds."""

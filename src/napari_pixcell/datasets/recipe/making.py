@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 
+from napari_pixcell.datasets.recipe.block_work import BlockWork
 from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -16,8 +17,7 @@ from napari_pixcell.datasets.recipe.same_weights import check_installed, install
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
-from napari_pixcell.datasets.store.plan import PlannedPair
+from napari_pixcell.datasets.store.pair_files import PairFiles, disk_problems
 from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
@@ -30,7 +30,11 @@ OTHER_ENCODER = (
 
 
 def make_dataset(
-    request: DatasetRequest, run: Run, emit: Emit, cancelled: Callable[[], bool] = lambda: False
+    request: DatasetRequest,
+    run: Run,
+    emit: Emit,
+    cancelled: Callable[[], bool] = lambda: False,
+    block: Callable[[str], int] = lambda family: 1,
 ) -> None:
     """Make the missing pairs of a dataset.
 
@@ -44,6 +48,9 @@ def make_dataset(
         Receives ``Progress`` in pairs, ``Notice`` of failures, and ``Finished`` at the end.
     cancelled : callable
         Called between steps; complete pairs are kept.
+    block : callable
+        Returns for a family how many pairs of a new dataset are generated together, see
+        :meth:`napari_pixcell.engine.engine.Engine.at_once`. A dataset keeps what it began with.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def make_dataset(
     """
     folder = Path(request.folder)
     runner = Runner(run, cancelled)
-    dataset = open_for_making(request, runner.check, emit)
+    dataset = open_for_making(request, runner.check, emit, block)
     try:
         with disk_problems(folder), locked(folder):
             prepare(dataset, request, runner, emit)
@@ -77,26 +84,28 @@ class _Tally:
         """Whether so many pairs failed in a row that every pair would probably fail."""
         return self._in_a_row >= MOST_FAILURES
 
-    def add(self, made: MadePair | FailedPair) -> None:
-        """Count a pair.
+    def add(self, block: Sequence[MadePair | FailedPair]) -> None:
+        """Count the pairs of a block.
 
         Raises
         ------
         PixCellError
             If too many failed in a row, after others were made.
         """
-        if isinstance(made, MadePair):
-            self._in_a_row, self.made = 0, self.made + 1
-            return
-        error, self._failures = made.error, self._failures + 1
-        self._in_a_row, self._first = self._in_a_row + 1, self._first or error
-        if self.hopeless and self.made:
-            raise PixCellError(
-                f"{MOST_FAILURES} pairs in a row failed, after "
-                f"{counted(self.made, 'new pair')}. The last: {error}"
-            ) from error
-        if not self.hopeless:
-            self._emit(Notice(f"Pair {made.pair.index:,} failed: {error}"))
+        for one in block:
+            if isinstance(one, MadePair):
+                self._in_a_row, self.made = 0, self.made + 1
+                continue
+            error, self._failures = one.error, self._failures + 1
+            self._in_a_row, self._first = self._in_a_row + 1, self._first or error
+            if self.hopeless and self.made:
+                raise PixCellError(
+                    f"{MOST_FAILURES} pairs in a row failed, after "
+                    f"{counted(self.made, 'new pair')}. The last: {error}"
+                ) from error
+            if self.hopeless:
+                return
+            self._emit(Notice(f"Pair {one.pair.index:,} failed: {error}"))
 
     def end(self) -> None:
         """Report the failures; raise PixCellError if no pair was made."""
@@ -116,6 +125,7 @@ class _Making:
         self._dataset, self._runner, self._emit = dataset, runner, emit
         self._files = PairFiles(dataset)
         self._maker = PairMaker(dataset, runner, emit)
+        self._work = BlockWork(dataset, self._maker, self._files, runner.check, self._describe)
 
     def run(self, most: int | None) -> None:
         """Make all missing pairs, or the first of them."""
@@ -123,15 +133,17 @@ class _Making:
         if not self._files.done.all():
             check_installed(self._dataset)
         tally = _Tally(self._emit)
-        for pair in self._missing():
-            if most is not None and tally.made == most:
-                break
-            self._runner.check()
-            done = self._files.count
-            self._emit(Progress(done, total, f"Pair {done + 1:,} of {total:,}"))
-            tally.add(self._written(self._make(pair)))
-            if tally.hopeless:
-                break
+        missing, begun = np.flatnonzero(~self._files.done), 0
+        while begun < len(missing) and not tally.hopeless and tally.made != most:
+            count = len(missing) if most is None else most - tally.made  # again for what failed
+            wanted = missing[begun : begun + count]
+            begun += len(wanted)
+            self._begun = self._files.count
+            with closing(self._work.made(map(int, wanted), self._show)) as finished:
+                for made in finished:
+                    tally.add(made)
+                    if tally.hopeless:
+                        break
         if most is None:
             self._embed_others()
         done = self._files.count
@@ -142,30 +154,17 @@ class _Making:
             self._emit(Notice(note))
         tally.end()
 
-    def _missing(self) -> Iterator[PlannedPair]:
-        for index in range(len(self._files.done)):
-            if not self._files.done[index]:
-                yield self._dataset.plan[index]
+    def _show(self, pairs: int) -> None:
+        """Report that a block with this number of missing pairs is begun."""
+        total, first = len(self._files.done), self._begun + 1
+        self._begun += pairs
+        words = f"Pair {first:,}" if pairs == 1 else f"Pairs {first:,} to {self._begun:,}"
+        self._emit(Progress(first - 1, total, f"{words} of {total:,}"))
 
-    def _make(self, pair: PlannedPair) -> MadePair | FailedPair:
-        try:
-            found = self._files.recover(pair, *self._maker.inputs(pair))
-        except PixCellError as error:
-            return FailedPair(pair, error)
-        return self._maker.judge(pair, [found]) if found else self._maker.make([pair])[0]
-
-    def _written(self, made: MadePair | FailedPair) -> MadePair | FailedPair:
-        if isinstance(made, FailedPair):
-            return made
-        try:
-            made.write(self._files)
-        except DiskProblem:
-            raise
-        except PixCellError as error:
-            return FailedPair(made.pair, error)
+    def _describe(self, made: MadePair) -> None:
+        """Store what all pairs share, once the first is made."""
         if not self._dataset.description.device:
             self._dataset.describe(**self._maker.shared(made))
-        return made
 
     def _embed_others(self) -> None:
         """Embed the pictures that an earlier version made, or whose embedding was lost."""

@@ -27,8 +27,15 @@ from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
 
+BlockOf = Callable[[str], int]  # pairs of a family that are generated together
 
-def open_for_making(request: DatasetRequest, check: Callable[[], None], emit: Emit) -> Dataset:
+
+def open_for_making(
+    request: DatasetRequest,
+    check: Callable[[], None],
+    emit: Emit,
+    block: BlockOf = lambda family: 1,
+) -> Dataset:
     """Open the dataset of a request, or begin it; ``check`` may raise MakingCancelled.
 
     Raises
@@ -39,11 +46,15 @@ def open_for_making(request: DatasetRequest, check: Callable[[], None], emit: Em
     folder = Path(request.folder)
     recipe = with_library_styles(request.recipe) if request.recipe is not None else None
     with disk_problems(folder):
-        return _opened(folder, recipe, check, emit)
+        return _opened(folder, recipe, check, emit, block)
 
 
 def _opened(
-    folder: Path, recipe: DatasetRecipe | None, check: Callable[[], None], emit: Emit
+    folder: Path,
+    recipe: DatasetRecipe | None,
+    check: Callable[[], None],
+    emit: Emit,
+    block: BlockOf,
 ) -> Dataset:
     if not (folder / DESCRIPTION).exists() and recipe is not None:
         check_free(folder)
@@ -52,7 +63,7 @@ def _opened(
         # still begun, so that it can be resumed; preparing it checks its sources again.
         with suppress(MakingCancelled):
             count_pairs(recipe, check)
-        return begin(recipe, folder)
+        return begin(recipe, folder, block(recipe.family))
     dataset = Dataset(folder)
     if recipe is not None and not is_of(dataset, recipe):
         raise PixCellError(
@@ -95,7 +106,11 @@ def warn_of_copies(dataset: Dataset, emit: Emit) -> None:
 
 
 def prepare_dataset(
-    request: DatasetRequest, run: Run, emit: Emit, cancelled: Callable[[], bool] = lambda: False
+    request: DatasetRequest,
+    run: Run,
+    emit: Emit,
+    cancelled: Callable[[], bool] = lambda: False,
+    block: BlockOf = lambda family: 1,
 ) -> None:
     """Prepare the styles and layouts of a dataset, and make no pair. Parameters: make_dataset.
 
@@ -107,7 +122,7 @@ def prepare_dataset(
     """
     runner, folder = Runner(run, cancelled), Path(request.folder)
     try:
-        dataset = open_for_making(request, runner.check, emit)
+        dataset = open_for_making(request, runner.check, emit, block)
         if dataset.description.plan is None:
             with disk_problems(folder), locked(folder):
                 # Another process may have prepared it since.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.quality import Checker, Verdict, best_of
+from napari_pixcell.datasets.quality import Checker, MeasuredImage, Verdict, best_of
+from napari_pixcell.datasets.recipe.blocks import Block
 from napari_pixcell.datasets.recipe.preparing import kept_checks, kept_repair, real_tiles
 from napari_pixcell.datasets.recipe.runner import Runner
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights, check_record
@@ -25,10 +26,10 @@ from napari_pixcell.datasets.store.pair_files import PairFiles
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.colour_match import colour_match
-from napari_pixcell.engine.events import Emit, Event, Progress, Variant
+from napari_pixcell.engine.events import Emit, Event, Progress, Variant, VariantFailure
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.repair import RepairOutcome
-from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.request_values import BatchRequest, GenerateRequest
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
@@ -74,6 +75,25 @@ class MadePair:
             kept=self.record.request.seed - self.pair.seed,
             embedding=verdict.embedding,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedPair:
+    """The candidates for a pair, and what networks found in each.
+
+    Parameters
+    ----------
+    pair : PlannedPair
+    style : DatasetStyle
+        The requested style.
+    candidates : sequence of (array, Record)
+    measured : sequence of MeasuredImage
+    """
+
+    pair: PlannedPair
+    style: DatasetStyle
+    candidates: Candidates
+    measured: Sequence[MeasuredImage]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +163,16 @@ class PairMaker:
             self._layouts[pair.layout] if pair.layout is not None else None
         )
 
-    def make(self, pairs: Sequence[PlannedPair]) -> list[MadePair | FailedPair]:
-        """Generate pairs and check them, in their order.
+    def make(self, block: Block) -> list[MadePair | FailedPair]:
+        """Generate the wanted pairs of a block and check them, in their order.
+
+        The same as :meth:`judge` of everything that :meth:`generate` returns, which may also
+        happen in another thread.
+        """
+        return [self.judge(one) for one in self.generate(block)]
+
+    def generate(self, block: Block) -> list[GeneratedPair | FailedPair]:
+        """Generate the wanted pairs of a block with all that checking them asks of the engine.
 
         Raises
         ------
@@ -153,11 +181,49 @@ class PairMaker:
         OtherWeights
             If the weights are not those of the dataset, so that every pair would fail.
         """
-        return [self._made(pair, self._generate) for pair in pairs]
+        requests = self._requests(block)
+        if self._dataset.description.block == 1:
+            alone = {index: self._generate(request) for index, request in requests.items()}
+            found = self._measured(block, alone)
+        else:
+            found = self._measured(block, self._generate_together(block, requests))
+        for one in found:
+            self._count_repairs(one)
+        return found
 
-    def judge(self, pair: PlannedPair, candidates: Candidates) -> MadePair | FailedPair:
-        """Check images that exist already, and choose the best. Raises as :meth:`make` does."""
-        return self._made(pair, lambda _: candidates)
+    def judge(self, generated: GeneratedPair | FailedPair) -> MadePair | FailedPair:
+        """Check the candidates for a pair, and choose the best. It asks nothing of the engine.
+
+        Raises
+        ------
+        OtherWeights
+            If the weights are not those of the dataset.
+        """
+        if isinstance(generated, FailedPair):
+            return generated
+        pair, style, candidates = generated.pair, generated.style, generated.candidates
+        if self._dataset.description.drop_wrong:
+            candidates = [(image, record.without_wrong()) for image, record in candidates]
+        try:
+            for _, record in candidates:  # weights may be exchanged at any time
+                check_record(self._dataset, record)
+            verdicts = [
+                self.checker.judge(image, record.mask, style, measured)
+                for (image, record), measured in zip(candidates, generated.measured, strict=True)
+            ]
+        except OtherWeights:
+            raise
+        except PixCellError as error:
+            return FailedPair(pair, error)
+        best = best_of(verdicts)
+        return MadePair(pair, *candidates[best], verdicts[best])
+
+    def recovered(self, pair: PlannedPair, candidates: Candidates) -> GeneratedPair | FailedPair:
+        """Return images that exist already with all that checking them asks of the engine."""
+        (measured,) = self._measured(
+            Block((pair,), frozenset((pair.index,))), {pair.index: candidates}
+        )
+        return measured
 
     def shared(self, made: MadePair) -> dict[str, Any]:
         """Return what all pairs share, as changes for :meth:`Dataset.describe`.
@@ -174,34 +240,93 @@ class PairMaker:
             "checks": replace(description.checks, most_copy_pixels=limit),
         }
 
-    def _made(
-        self, pair: PlannedPair, candidates_of: Callable[[PlannedPair], Candidates]
-    ) -> MadePair | FailedPair:
-        try:
-            return self._judged(pair, candidates_of(pair))
-        except OtherWeights:
-            raise
-        except PixCellError as error:
-            return FailedPair(pair, error)
+    def _requests(self, block: Block) -> dict[int, GenerateRequest | PixCellError]:
+        """Return the request of each pair by its index, or why there is none."""
+        found: dict[int, GenerateRequest | PixCellError] = {}
+        for pair in block.pairs:
+            try:
+                request = self._request(pair)
+            except PixCellError as error:
+                found[pair.index] = error
+            else:
+                # What is not kept needs no repair, which would not change the others.
+                keep = pair.index in block.wanted
+                found[pair.index] = request if keep else replace(request, repair=None)
+        return found
 
-    def _judged(self, pair: PlannedPair, candidates: Candidates) -> MadePair:
-        style, _ = self.inputs(pair)
-        if self._dataset.description.drop_wrong:
-            candidates = [(image, record.without_wrong()) for image, record in candidates]
-        for _, record in candidates:  # weights may be exchanged at any time
-            check_record(self._dataset, record)
-        verdicts = [self.checker.check(image, record.mask, style) for image, record in candidates]
-        best = best_of(verdicts)
-        return MadePair(pair, *candidates[best], verdicts[best])
-
-    def _generate(self, pair: PlannedPair) -> Candidates:
+    def _generate(self, request: GenerateRequest | PixCellError) -> Candidates | PixCellError:
         """Generate the candidates for a pair. Each is one tile, so it is in memory."""
-        events = self._runner.run(self._request(pair), self._emit_loading)
-        variants = [event for event in events if isinstance(event, Variant)]
-        for variant in variants:
-            if variant.record.repair is not None:
-                self.outcome = variant.record.repair.plus(self.outcome)
-        return [(np.asarray(variant.image), variant.record) for variant in variants]
+        if isinstance(request, PixCellError):
+            return request
+        try:
+            events = self._runner.run(request, self._emit_loading)
+        except PixCellError as error:
+            return error
+        found = [event for event in events if isinstance(event, Variant)]
+        return [(np.asarray(variant.image), variant.record) for variant in found]
+
+    def _generate_together(
+        self, block: Block, requests: dict[int, GenerateRequest | PixCellError]
+    ) -> Mapping[int, Candidates | PixCellError]:
+        """Generate the candidates for all pairs of a block, by their index."""
+        known = [one for one in requests.values() if isinstance(one, GenerateRequest)]
+        if not known:
+            return {index: one for index, one in requests.items() if isinstance(one, PixCellError)}
+        # Any other request holds the place of one that cannot be made.
+        asked = [one if isinstance(one, GenerateRequest) else known[0] for one in requests.values()]
+        batch = BatchRequest(tuple(asked), self._dataset.description.block)
+        each = block.pairs[0].candidates
+        made: dict[int, list[tuple[NDArray[np.uint8], Record]]] = {i: [] for i in requests}
+        failed = {index: one for index, one in requests.items() if isinstance(one, PixCellError)}
+        indices = list(requests)
+        try:
+            events = self._runner.run(batch, self._emit_loading)
+        except PixCellError as error:
+            return dict.fromkeys(indices, error)
+        for event in events:
+            if isinstance(event, Variant):
+                index = indices[event.index // each]
+                made[index].append((np.asarray(event.image), event.record))
+            elif isinstance(event, VariantFailure):
+                failed.setdefault(indices[event.index // each], PixCellError(event.message))
+        return made | failed
+
+    def _measured(
+        self, block: Block, made: Mapping[int, Candidates | PixCellError]
+    ) -> list[GeneratedPair | FailedPair]:
+        """Return the wanted pairs with what networks find in their images.
+
+        Also those that are not wanted are embedded, because the size of a batch matters to others.
+        """
+        images, masked = [], []
+        for index, candidates in made.items():
+            for image, record in [] if isinstance(candidates, PixCellError) else candidates:
+                images.append(image)
+                masked.append(index in block.wanted and record.request.layout is not None)
+        measured: Iterator[MeasuredImage] = iter(())
+        failure: PixCellError | None = None
+        try:
+            measured = iter(self.checker.measure(images, masked))
+        except PixCellError as error:
+            failure = error
+        found: list[GeneratedPair | FailedPair] = []
+        for pair in block.pairs:
+            candidates = made[pair.index]
+            if isinstance(candidates, PixCellError):
+                one: GeneratedPair | FailedPair = FailedPair(pair, candidates)
+            elif failure is not None:
+                one = FailedPair(pair, failure)
+            else:
+                own = [next(measured) for _ in candidates]
+                one = GeneratedPair(pair, self.inputs(pair)[0], candidates, own)
+            if pair.index in block.wanted:
+                found.append(one)
+        return found
+
+    def _count_repairs(self, one: GeneratedPair | FailedPair) -> None:
+        for _, record in one.candidates if isinstance(one, GeneratedPair) else ():
+            if record.repair is not None:
+                self.outcome = record.repair.plus(self.outcome)
 
     def _emit_loading(self, event: Event) -> None:
         if isinstance(event, Progress) and not event.total:

@@ -66,8 +66,13 @@ def private_folder(description: Description) -> Path:
     return data_folder() / "datasets" / description.id
 
 
-def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
+def begin(recipe: DatasetRecipe, folder: Path, block: int = 1) -> Dataset:
     """Create a dataset in an empty folder, and keep its recipe for resuming.
+
+    Parameters
+    ----------
+    block : int
+        Consecutive pairs that are generated together.
 
     Raises
     ------
@@ -96,6 +101,7 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         notice=family.notice,
         repair=recipe.repair.without_path() if recipe.repair is not None else None,
         drop_wrong=recipe.drop_wrong,
+        block=block,
     )
     check_free(folder)
     keep_recipe(description, recipe)  # first: without it the dataset could not be resumed

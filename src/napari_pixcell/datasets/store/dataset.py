@@ -52,6 +52,7 @@ from napari_pixcell.datasets.store.parsing import (
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
 from napari_pixcell.engine.repair import Repair
+from napari_pixcell.engine.request_values import MOST_AT_ONCE
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
@@ -112,6 +113,7 @@ class Description:
     repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
     drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)  # from the masks of the pairs
     pairs_per_folder: int | None = field(default=None, metadata=OMIT_DEFAULT)  # None: one folder
+    block: int = field(default=1, metadata=OMIT_DEFAULT)  # pairs that are generated together
 
     def __post_init__(self) -> None:
         # The id names a folder of the user's own, so it may not lead elsewhere.
@@ -122,6 +124,8 @@ class Description:
                 f"The dataset claims images of {self.size[1]} × {self.size[0]} px at {self.mpp:g} "
                 f"µm/px. {RESTORE}."
             )
+        if not isinstance(self.block, int) or not 1 <= self.block <= MOST_AT_ONCE:
+            raise PixCellError(f"The dataset claims blocks of {self.block} pairs. {RESTORE}.")
         if self.picture not in SUFFIXES:
             raise PixCellError(
                 f"The images of the dataset have the unknown format “{self.picture[:60]}”. "
