@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.dataset_processes import WORKERS, in_processes, run_in_processes
+from napari_pixcell.cli.dataset_processes import WORKERS, in_processes, join_parts, run_in_processes
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
@@ -171,6 +171,7 @@ def report(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.report.tissue import compare_with_tissue
     from napari_pixcell.datasets.store.table import PairTable
 
+    join_parts(options.folder)
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
     tissue = compare_with_tissue(dataset, PairTable(dataset)) if options.json else None
     written = write_report(dataset, path, _count, tissue)
@@ -195,6 +196,7 @@ def convert(options: cli.Options) -> cli.Result:
     split = None
     if options.split or options.test_split:
         split = Split(options.split, options.test_split, options.seed)
+    join_parts(options.folder)
     dataset = Dataset(options.folder)
     converted = convert_dataset(dataset, options.format, options.out, split, _count)
     _tell_damage(dataset)

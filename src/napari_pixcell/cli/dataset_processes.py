@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixcell.cli import options as cli
@@ -11,6 +13,7 @@ from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.parts import part_paths
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
@@ -129,6 +132,18 @@ def join(options: cli.Options) -> cli.Result:
         "failed": found.failed,
         cli.EXIT_CODE: int(found.pairs < found.planned),
     }
+
+
+def join_parts(folder: Path) -> None:
+    """Join the parts of a dataset that is to be read; print why if that is not possible."""
+    from napari_pixcell.datasets.parallel.joining import join_dataset
+
+    if not part_paths(folder):
+        return
+    try:
+        join_dataset(Dataset(folder))
+    except PixCellError as error:
+        print(f"The pairs of shards that are not joined yet are left out. {error}", file=sys.stderr)
 
 
 def _gpus(text: str) -> list[str]:

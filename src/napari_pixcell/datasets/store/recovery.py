@@ -105,16 +105,25 @@ def is_unfinished(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def unfinished_in(folder: Path, deep: bool = False) -> Iterator[Path]:
-    """Iterate over the files in a folder, or also below it, that a process did not complete."""
+def files_below(folder: Path) -> Iterator[Path]:
+    """Iterate over the files in a folder and its subfolders, and links; none if it is missing."""
     if not folder.is_dir():
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if deep and entry.is_dir(follow_symlinks=False):
-                yield from unfinished_in(Path(entry.path), deep)
-            elif is_unfinished(entry.name) and entry.is_file(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_below(Path(entry.path))
+            else:
                 yield Path(entry.path)
+
+
+def unfinished_in(folder: Path, deep: bool = False) -> Iterator[Path]:
+    """Iterate over the files in a folder, or also below it, that a process did not complete."""
+    if not folder.is_dir():
+        return
+    for path in files_below(folder) if deep else folder.iterdir():
+        if is_unfinished(path.name) and path.is_file() and not path.is_symlink():
+            yield path
 
 
 def set_aside(folder: Path, name: str) -> str:
