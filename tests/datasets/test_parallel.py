@@ -149,14 +149,13 @@ def test_pairs_in_several_folders_are_made_checked_and_recovered(tmp_path: Path)
     Dataset(folder).describe(pairs_per_folder=5)
     shard(folder, "0/2")
     make_dataset(DatasetRequest(str(folder)), BlockEngine().run, lambda event: None)
-    join_dataset(Dataset(folder))
-    is_whole(folder)
-    names = [row["image"].removeprefix("apart/") for row in Dataset(folder).rows()]
-    assert names[4:6] == ["images/000/000004.png", "images/001/000005.png"]
-    (folder / "images" / "001" / "stray.png").write_bytes(b"")
-    (folder / "images" / "001" / ".000007.png.abc.part").write_bytes(b"")
+    is_whole(folder)  # what the shard made was joined first
+    masks = {row["index"]: row["mask"].removeprefix("apart/") for row in Dataset(folder).rows()}
+    assert (masks[4], masks[5]) == ("masks/000/000004.tif", "masks/001/000005.tif")
+    (folder / "masks" / "001" / "stray.png").write_bytes(b"")
+    (folder / "masks" / "001" / ".000007.tif.abc.part").write_bytes(b"")
     assert set(check_dataset(Dataset(folder)).counts) == {"stray", "half"}
-    (folder / "images" / "001" / "stray.png").unlink()
+    (folder / "masks" / "001" / "stray.png").unlink()
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
     engine = BlockEngine()
@@ -264,8 +263,9 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
     joined = join_dataset(Dataset(folder))
     assert joined == JoinedDataset(PAIRS - 1, PAIRS, 1, "7")
     assert json.loads((folder / FAILED).read_text())["index"] == 7
-    workers, _ = with_workers(folder, parallel_engines.refuses_one, workers=1)
-    assert workers == joined
+    with pytest.raises(PixCellError, match=r"No pair was made: 1 pair failed. The first, pair 7: "):
+        with_workers(folder, parallel_engines.refuses_one, workers=1)
+    assert json.loads((folder / FAILED).read_text())["reason"].startswith("This seed is refused")
     assert shard(folder, "1/2") == {}
     assert join_dataset(Dataset(folder)).pairs == PAIRS
     is_whole(folder)
@@ -280,9 +280,11 @@ def test_a_run_in_which_every_pair_fails_stops(tmp_path: Path) -> None:
 
 def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "data"
+    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    known = Dataset(folder).description.weights
     for text, sha256 in (("0/2", "one"), ("1/2", "other")):
         engine = BlockEngine()
-        engine.weights = {"transformer": sha256}
+        engine.weights = known | {"transformer": sha256}
         shard(folder, text, engine)
     with pytest.raises(PixCellError, match=r"000002.jsonl was made with other weights of demo"):
         join_dataset(Dataset(folder))

@@ -137,6 +137,15 @@ def join_dataset(dataset: Dataset) -> JoinedDataset:
         return joining.finish()
 
 
+def joined_files(dataset: Dataset) -> PairFiles:
+    """Return the writer of a locked dataset's pairs, after the parts of shards were joined."""
+    joining = Joining(dataset)
+    if part_paths(dataset.folder):
+        joining.add_all()
+        joining.finish()
+    return joining.files
+
+
 def list_failed(folder: Path, failed: dict[int, str]) -> None:
     """Write which pairs could not be made and why; remove an earlier list if there are none."""
     path = folder / FAILED

@@ -17,7 +17,7 @@ from napari_pixcell.datasets.recipe.same_weights import check_installed, install
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import PairFiles, disk_problems
+from napari_pixcell.datasets.store.pair_files import disk_problems
 from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
@@ -123,7 +123,7 @@ class _Making:
 
     def __init__(self, dataset: Dataset, runner: Runner, emit: Emit) -> None:
         self._dataset, self._runner, self._emit = dataset, runner, emit
-        self._files = PairFiles(dataset)
+        self._files = joined_files(dataset)
         self._maker = PairMaker(dataset, runner, emit)
         self._work = BlockWork(dataset, self._maker, self._files, runner.check, self._describe)
 
