@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pixcell.datasets.parallel.joining import joined_files
 from napari_pixcell.datasets.recipe.block_work import BlockWork
 from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
