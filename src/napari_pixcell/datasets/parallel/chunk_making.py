@@ -15,7 +15,7 @@ from napari_pixcell.datasets.recipe.same_weights import check_installed
 from napari_pixcell.datasets.store.chunk_files import ChunkFiles
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.pair_files import disk_problems
-from napari_pixcell.datasets.store.parts import SharedFacts
+from napari_pixcell.datasets.store.parts import PARTS, SharedFacts
 from napari_pixcell.engine.events import Emit
 
 
@@ -69,6 +69,7 @@ class ChunkMaker:
     ) -> None:
         self._dataset = Dataset(folder)
         check_installed(self._dataset)
+        (folder / PARTS).mkdir(exist_ok=True)  # shows others that they are not alone
         self._runner = Runner(run, cancelled)
         self._maker = PairMaker(self._dataset, self._runner, emit)
 

@@ -117,8 +117,7 @@ class Joining:
         failed = {i: self.failed[i] for i in missing.tolist() if i in self.failed}
         list_failed(folder, failed)
         if not len(missing):
-            with suppress(OSError):  # it does not exist, or a process has just begun a part
-                (folder / PARTS).rmdir()
+            end_sharing(folder)
         files.sweep()
         return JoinedDataset(files.count, len(files.done), len(failed), _ranges(missing.tolist()))
 
@@ -144,6 +143,12 @@ def joined_files(dataset: Dataset) -> PairFiles:
         joining.add_all()
         joining.finish()
     return joining.files
+
+
+def end_sharing(folder: Path) -> None:
+    """Remove the folder of the parts of a complete dataset, unless there are new ones."""
+    with suppress(OSError):
+        (folder / PARTS).rmdir()
 
 
 def list_failed(folder: Path, failed: dict[int, str]) -> None:

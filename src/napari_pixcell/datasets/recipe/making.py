@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixcell.datasets.parallel.joining import joined_files
+from napari_pixcell.datasets.parallel.joining import end_sharing, joined_files
 from napari_pixcell.datasets.recipe.block_work import BlockWork
 from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
@@ -153,6 +153,8 @@ class _Making:
             self._emit(Notice(f"{self._maker.outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
+        if done == total:
+            end_sharing(self._dataset.folder)
         tally.end()
 
     def _show(self, pairs: int) -> None:
