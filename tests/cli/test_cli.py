@@ -19,7 +19,8 @@ from tiny_cellpose import discs
 
 from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import load_manifest, read_record
-from napari_pixcell.engine.record import SOURCE_TYPE
+from napari_pixcell.datasets.marks import synthetic_png
+from napari_pixcell.engine.record import SOURCE_TYPE, pixels_sha256
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide, resample
@@ -172,6 +173,20 @@ def test_rerun_reproduces_a_generated_pair(run, cmu_slide, tmp_path) -> None:
     np.testing.assert_array_equal(imread(tmp_path / "out" / rows[0]["mask"]), imread(mask))
     again = run("rerun", tmp_path / "out" / rows[1]["image"], "--out", tmp_path / "again")
     assert again["same pixels"] == "yes"
+
+
+@pytest.mark.parametrize(("added", "answer"), [(1, "nearly: no value"), (9, "no: the original")])
+def test_rerun_tells_rounding_from_another_image(
+    run, cmu_slide, tmp_path, added: int, answer: str
+) -> None:
+    options = ("--count", 1, "--steps", 1, "--out", tmp_path / "out")
+    made = run("generate", cmu_slide, "--region", REGION, *options)
+    image = tmp_path / "out" / made["images"][0]
+    record, pixels = read_record(image), imread_png(image)
+    other = np.where(pixels < 128, pixels + added, pixels - added).astype(np.uint8)
+    image.write_bytes(synthetic_png(other, replace(record, sha256=pixels_sha256(other)), 0.5))
+    same = run("rerun", image)["same pixels"]
+    assert same.startswith(answer) and ("more than 1 of 255" in same) == (added == 1)
 
 
 def test_a_repair_is_reported_reproduced_and_drops_wrong_nuclei(run, cmu_slide, tmp_path) -> None:

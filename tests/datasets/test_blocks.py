@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_engine import DrawnEngine, drawn_recipe
+from faults import count, killed
 from running import shallow_engine
 
 from napari_pixcell.datasets.recipe.blocks import blocks_of
@@ -146,6 +147,22 @@ def test_a_lost_style_fails_its_pairs_and_keeps_the_places_of_the_others(tmp_pat
     assert [len(one.requests) for one in asked] == [4, 2]
     places = [one.seed for one in asked[0].requests]
     assert [places[i] == 1234 + i for i in range(4)] == [i not in lost for i in range(4)]
+
+
+def test_kills_within_blocks_lose_and_double_nothing(tmp_path: Path) -> None:
+    folder, grown = tmp_path / "data", set()
+    calls = count(lambda: make(tmp_path / "whole", DrawnEngine(), quick_recipe()))
+    for number in (calls // 3, calls // 5, calls // 5):
+        begun = (folder / "dataset.json").exists()
+        recipe = None if begun else quick_recipe()
+        killed(number, lambda recipe=recipe: make(folder, DrawnEngine(), recipe))
+        grown.add(len(list(folder.rglob("*.png"))))
+    assert len(grown) > 1
+    make(folder, DrawnEngine())
+    assert pixels(folder) == pixels(tmp_path / "whole")
+    rows = list(Dataset(folder).rows())
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")}
+    assert files == {row["image"] for row in rows} and len(rows) == 6
 
 
 def test_a_block_is_announced_as_a_whole(tmp_path: Path) -> None:

@@ -129,6 +129,14 @@ def test_another_encoder_is_refused():
         real_tiles().nearest(tissue(1), np.ones((1, 4), np.float32))
 
 
+def test_tissue_embedded_by_two_models_is_refused() -> None:
+    real = RealTiles()
+    real.add(tissue(1), np.ones((1, 8), np.float32))
+    real.add(tissue(2), np.ones((1, 9), np.float32))
+    with pytest.raises(PixCellError, match=r"Another model embedded .* Prepare the dataset again"):
+        real.nearest(tissue(1), np.ones((1, 8), np.float32))
+
+
 def test_comparing_without_real_tissue_is_refused() -> None:
     tile = np.zeros((256, 256, 3), np.uint8)
     with pytest.raises(PixCellError, match=r"no real tissue to compare with\. Add a style"):

@@ -222,3 +222,11 @@ def test_batches_that_cannot_be_made_are_refused(requests: list[GenerateRequest]
         BatchRequest(())
     with pytest.raises(PixCellError, match="images in a pass is 65"):
         BatchRequest((requests[0],), 65)
+
+
+@pytest.mark.parametrize(
+    ("family", "cpu", "gpu"), [("demo", 2, 8), ("pixcell-256", 2, 8), ("pixcell-1024", 1, 1)]
+)
+def test_a_pass_holds_as_many_images_as_are_fastest(family: str, cpu: int, gpu: int) -> None:
+    assert Engine(torch.device("cpu")).at_once(family) == cpu
+    assert Engine(torch.device("cuda")).at_once(family) == gpu

@@ -8,15 +8,21 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from worker_blocks import exists
 
-from napari_pixcell.engine.events import Failure, Finished, Variant
+from napari_pixcell.engine.events import Failure, Finished, Variant, VariantFailure
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
-from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
+from napari_pixcell.engine.request_values import (
+    BatchRequest,
+    GenerateRequest,
+    SegmentRequest,
+    request_from_dict,
+)
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.worker.blocks import PREFIX, SharedBlock, remove_leftovers
 from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
@@ -60,6 +66,21 @@ def test_pixels_are_the_same_on_both_sides(client: WorkerClient) -> None:
     assert variant.record.request == request
     assert variant.record.request.start is request.start  # the arrays did not travel back
     assert not any(map(exists, segments))
+
+
+def test_a_batch_travels_with_its_failures(client: WorkerClient) -> None:
+    layout = np.zeros((256, 256), np.uint32)
+    layout[100:130, 100:130] = 7
+    first = GenerateRequest("demo", layout=PackedArray.pack(layout), count=1, steps=1, seed=3)
+    small = replace(first, layout=None, size=(64, 64))
+    events = list(client.submit(BatchRequest((first, small, replace(first, seed=8)), 2)).events())
+    found = [event for event in events if isinstance(event, Variant)]
+    assert [(one.index, one.record.batch) for one in found] == [(0, (2, 0)), (2, (2, 1))]
+    assert [one.record.request.seed for one in found] == [3, 8]
+    assert found[0].image.shape == (256, 256, 3)
+    (failed,) = [event for event in events if isinstance(event, VariantFailure)]
+    assert failed.index == 1 and "smaller than one tile" in failed.message
+    assert events[-1] == Finished()
 
 
 def test_a_request_of_several_megabytes_is_a_short_line() -> None:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2hed
 from skimage.feature import peak_local_max
-from skimage.filters import gaussian, threshold_otsu
+from skimage.filters import threshold_otsu
 from skimage.morphology import disk, opening, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed
 
 from napari_pixcell.cells.combining import without_small
 from napari_pixcell.cells.ihc.deconvolution import looks_like, stain_densities
+from napari_pixcell.cells.smoothing import smoothed
 
 SMOOTH_UM = 0.6
 NEIGHBOURHOOD_UM = 13.0
@@ -98,13 +99,14 @@ def measure_haematoxylin(
 
     The parameters are those of :func:`segment_nuclei`.
     """
-    stain = gaussian(rgb2hed(np.maximum(rgb, DARKEST))[..., 0], SMOOTH_UM / mpp)
+    stain = smoothed(rgb2hed(np.maximum(rgb, DARKEST))[..., 0], SMOOTH_UM / mpp)
     tissue = rgb.min(axis=-1) < GLASS
     if np.count_nonzero(tissue) * mpp**2 < LEAST_TISSUE_UM2 or np.ptp(stain) < LEAST_HAEMATOXYLIN:
         return Haematoxylin(np.full(tissue.shape, -np.inf, np.float32), 0.0, mpp)
     sigma = NEIGHBOURHOOD_UM / mpp
-    weight = np.maximum(gaussian(tissue.astype(float), sigma), 1e-6)
-    local = gaussian(np.where(tissue, stain, 0), sigma) / weight
+    # The mean of a wide neighbourhood needs no more than single precision.
+    weight = np.maximum(smoothed(tissue.astype(np.float32), sigma), 1e-6)
+    local = smoothed(np.where(tissue, stain, 0).astype(np.float32), sigma) / weight
     threshold = (1 - LOCAL_PART) * threshold_otsu(stain[tissue]) + LOCAL_PART * local
     # float32 keeps the sign of the difference, so no pixel crosses the threshold.
     excess = (stain - threshold).astype(np.float32)
@@ -119,8 +121,8 @@ def _brown(
     if wanted is False or (wanted is None and looks_like(rgb) != "IHC"):
         return None
     _, dab = stain_densities(rgb)
-    dab = gaussian(dab, SMOOTH_UM / mpp)
-    dab -= min(np.median(dab[tissue]), BROWN)  # scatter and tint of tissue without DAB
+    dab = smoothed(dab, SMOOTH_UM / mpp)
+    dab -= min(float(np.median(dab[tissue])), BROWN)  # scatter and tint of tissue without DAB
     if wanted is None and np.mean(dab[tissue] > BROWN) > MOST_BROWN:
         return None  # DAB of cytoplasm or membrane, so nuclei are blue
     return np.asarray(dab, np.float32)
@@ -172,7 +174,7 @@ def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
         Mask of cells.
     mpp : float, µm per pixel
     """
-    distance = gaussian(ndimage.distance_transform_edt(mask), 0.7 / mpp)
+    distance = smoothed(ndimage.distance_transform_edt(mask), 0.7 / mpp)
     parts: Any = ndimage.label(mask)[0]
     apart = max(1, round(SEED_DISTANCE_UM / mpp))
     peaks = peak_local_max(distance, min_distance=apart, labels=parts, exclude_border=False)

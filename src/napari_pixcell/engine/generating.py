@@ -216,8 +216,10 @@ class ImageGenerator:
 
         def on_step(step: int, steps: int, clean: object) -> None:
             check()
-            done = waiting[0][0] * steps + step * min(size, len(waiting))
-            progress.generated(Progress(done, count * steps, f"{len(waiting)} images to generate"))
+            first, last = waiting[0][0], waiting[:size][-1][0]
+            words = f"Images {first + 1:,} to {last + 1:,} of {count:,}"
+            done = first * steps + step * min(size, len(waiting))
+            progress.generated(Progress(done, count * steps, words))
 
         def work() -> tuple[list[NDArray[np.uint8] | PixCellError], _MadeBy]:
             nonlocal passes, size

@@ -60,8 +60,9 @@ class Record:
     notice : str
         Notice for users of the image (“DEMO …”).
     batch : (size, index)
-        Number of variants of consecutive seeds in its batch, and its index among them. For a
-        canvas, the number of windows per batch, and 0.
+        Number of images in its batch, and its index among them, on which its pixels depend by
+        rounding. They do not depend on the others: variants of consecutive seeds, or of other
+        requests. For a canvas, the number of windows per batch, and 0.
     created : str
         Time, ISO 8601, UTC.
     repair : RepairOutcome, optional

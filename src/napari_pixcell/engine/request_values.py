@@ -24,7 +24,7 @@ from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown
 
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
-MOST_AT_ONCE = 64  # images in a pass
+LARGEST_PASS = 64  # images in a pass
 MOST_TOGETHER = 2000  # images of a batch
 FROM_NOISE = (
     "The published method starts from noise. Choose another method, or do not start from an image"
@@ -297,7 +297,7 @@ class BatchRequest:
     at_once: int = 8
 
     def __post_init__(self) -> None:
-        check_range("number of images in a pass", self.at_once, 1, MOST_AT_ONCE)
+        check_range("number of images in a pass", self.at_once, 1, LARGEST_PASS)
         count = sum(request.count for request in self.requests)
         if not 1 <= count <= MOST_TOGETHER:
             raise PixCellError(

@@ -28,6 +28,7 @@ Floats = NDArray[np.float32]
 COMPARED = 16  # real tiles that a tile is aligned with, for each kind of similarity
 CLOSE = 95  # percentile
 MARGIN_UM = 1.0  # around the cells of a layout
+OTHER_MODEL = "Another model embedded the real tissue. Prepare the dataset again."
 SAMPLED = 64  # real tiles that are compared with all others
 
 
@@ -48,18 +49,19 @@ class RealTiles:
     """
 
     def __init__(self) -> None:
-        self._embeddings: list[Floats] = []
-        self._pictures: list[NDArray[np.uint8]] = []
+        # In parts as they were added, until they are compared.
+        self._embeddings: list[Floats] = []  # (tiles, dimension)
+        self._pictures: list[NDArray[np.uint8]] = []  # (tiles, SIDE, SIDE)
         self._closest: Nearest | None = None
-        self._stacked: tuple[Floats, Floats] | None = None
+        self._stacked: tuple[Floats, NDArray[np.uint8], Floats] | None = None
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return sum(map(len, self._pictures))
 
     @property
     def embeddings(self) -> Floats:
         """Embeddings of all tiles as unit vectors: float32, (tiles, dimension)."""
-        return np.asarray(self._embeddings, np.float32).reshape(len(self), -1)
+        return self._stack()[0] if len(self) else np.zeros((0, 0), np.float32)
 
     def add(self, pixels: NDArray[np.uint8], embedding: Floats) -> None:
         """Add tissue: a tile, or a region of whole tiles.
@@ -72,8 +74,12 @@ class RealTiles:
             Its embeddings.
         """
         grid = as_grid(embedding)
-        self._embeddings.extend(unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32))
-        self._pictures.extend(small_grey(tile).astype(np.uint8) for tile in _cut(pixels, grid))
+        values = unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32)
+        self._extend(values, np.stack([small_grey(one) for one in _cut(pixels, grid)]))
+
+    def _extend(self, embeddings: Floats, pictures: NDArray[Any]) -> None:
+        self._embeddings.append(embeddings)
+        self._pictures.append(pictures.astype(np.uint8))
         self._closest = self._stacked = None
 
     def nearest(
@@ -111,8 +117,9 @@ class RealTiles:
         """
         if self._closest is None and len(self) > 1:
             sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
+            embeddings, pictures, _ = self._stack()
             found = [
-                self._nearest(self._pictures[i].astype(np.float32), self._embeddings[i], left_out=i)
+                self._nearest(pictures[i].astype(np.float32), embeddings[i], left_out=i)
                 for i in sample
             ]
             self._closest = Nearest(
@@ -130,22 +137,28 @@ class RealTiles:
     ) -> Nearest:
         if not len(self):
             raise PixCellError("There is no real tissue to compare with. Add a style with tissue.")
-        if value.shape != self._embeddings[0].shape:
-            raise PixCellError("Another model embedded the real tissue. Prepare the dataset again.")
-        embeddings, unshifted = self._stack()
+        embeddings, pictures, unshifted = self._stack()
+        if value.shape != embeddings.shape[1:]:
+            raise PixCellError(OTHER_MODEL)
         cosines = embeddings @ value
         aligned = (unshifted @ coarse(symmetries(tile)).T).max(axis=1)
         if left_out is not None:
             cosines[left_out] = aligned[left_out] = -np.inf
         most = min(COMPARED, len(self) - (left_out is not None))
-        chosen = {int(i) for near in (cosines, aligned) for i in np.argsort(-near)[:most]}
-        others = np.stack([self._pictures[i] for i in sorted(chosen)]).astype(np.float32)
+        chosen = np.union1d(
+            *(np.argpartition(-near, most - 1)[:most] for near in (cosines, aligned))
+        )
+        others = pictures[chosen].astype(np.float32)
         return Nearest(float(cosines.max()), float(best_correlations(tile, others, weights).max()))
 
-    def _stack(self) -> tuple[Floats, Floats]:
-        """Return embeddings and coarse pictures of all tiles: float32, (tiles, …)."""
+    def _stack(self) -> tuple[Floats, NDArray[np.uint8], Floats]:
+        """Return embeddings, pictures, and coarse pictures of all tiles: (tiles, …)."""
         if self._stacked is None:
-            self._stacked = np.asarray(self._embeddings), coarse(np.asarray(self._pictures))
+            if len({part.shape[1] for part in self._embeddings}) > 1:
+                raise PixCellError(OTHER_MODEL)
+            self._embeddings = [np.concatenate(self._embeddings)]
+            self._pictures = [np.concatenate(self._pictures)]
+            self._stacked = self._embeddings[0], self._pictures[0], coarse(self._pictures[0])
         return self._stacked
 
     def save(self, path: Path) -> None:
@@ -153,7 +166,8 @@ class RealTiles:
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
-                np.savez(file, embeddings=self._embeddings, pictures=self._pictures)
+                embeddings, pictures, _ = self._stack()
+                np.savez(file, embeddings=embeddings, pictures=pictures)
 
         write_whole(path, write, private=True)
 
@@ -181,7 +195,8 @@ class RealTiles:
             raise PixCellError(
                 f"The real tissue in {path.name} cannot be read. Prepare the dataset again."
             ) from error
-        real._embeddings, real._pictures = list(embeddings), list(pictures)
+        if len(pictures):
+            real._extend(embeddings.astype(np.float32, copy=False), pictures)
         return real
 
 
@@ -190,8 +205,8 @@ def gather(folder: Path) -> RealTiles:
     whole = RealTiles()
     for path in sorted(folder.glob("*.npz")):
         one = RealTiles.load(path)
-        whole._embeddings.extend(one._embeddings)
-        whole._pictures.extend(one._pictures)
+        whole._embeddings += one._embeddings
+        whole._pictures += one._pictures
     return whole
 
 
@@ -205,6 +220,11 @@ def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
     from scipy.ndimage import distance_transform_edt
 
     return np.asarray(distance_transform_edt(labels == 0) * mpp >= MARGIN_UM)
+
+
+def _largest(values: Floats, count: int) -> NDArray[np.intp]:
+    """Return the indices of the largest values."""
+    return np.argpartition(-values, count - 1)[:count]
 
 
 def _cut(pixels: NDArray[Any], grid: Floats) -> list[NDArray[Any]]:

@@ -124,6 +124,8 @@ class StoredItems(LRUCache[int, Any]):
 class PairMaker:
     """Generates and checks pairs of a dataset. It writes nothing.
 
+    :meth:`generate` uses the engine. :meth:`judge` does not, so that it may run in another thread.
+
     Parameters
     ----------
     dataset : Dataset
@@ -163,14 +165,6 @@ class PairMaker:
             self._layouts[pair.layout] if pair.layout is not None else None
         )
 
-    def make(self, block: Block) -> list[MadePair | FailedPair]:
-        """Generate the wanted pairs of a block and check them, in their order.
-
-        The same as :meth:`judge` of everything that :meth:`generate` returns, which may also
-        happen in another thread.
-        """
-        return [self.judge(one) for one in self.generate(block)]
-
     def generate(self, block: Block) -> list[GeneratedPair | FailedPair]:
         """Generate the wanted pairs of a block with all that checking them asks of the engine.
 
@@ -178,8 +172,6 @@ class PairMaker:
         ------
         MakingCancelled
             If the user cancelled.
-        OtherWeights
-            If the weights are not those of the dataset, so that every pair would fail.
         """
         requests = self._requests(block)
         if self._dataset.description.block == 1:

@@ -56,7 +56,6 @@ NO_TISSUE = (
     "Layouts are matched to tissue, but no style has tissue. Choose another pairing, or add a "
     "region or a picture as a style."
 )
-MOST_REAL = 20_000  # styles whose tissue serves to detect copies
 
 T = TypeVar("T")
 
@@ -207,9 +206,8 @@ class Preparation:
             look: dict[str, float] = {}
             if pixels is not None:
                 look = look_of(pixels) | self._cells_of(pixels)
-                if number < MOST_REAL:
-                    own = self._embed(pixels) if source.mixed or embedding is None else embedding
-                    self._keep_real(real / f"{number:06}.npz", pixels, own)
+                own = self._embed(pixels) if source.mixed or embedding is None else embedding
+                self._keep_real(real / f"{number:06}.npz", pixels, own)
             colours = source.colours() if matching else None
             if matching and colours is None and embedding is not None:
                 unknown.append(source.name)

@@ -52,7 +52,7 @@ from napari_pixcell.datasets.store.parsing import (
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
 from napari_pixcell.engine.repair import Repair
-from napari_pixcell.engine.request_values import MOST_AT_ONCE
+from napari_pixcell.engine.request_values import LARGEST_PASS
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
@@ -124,7 +124,7 @@ class Description:
                 f"The dataset claims images of {self.size[1]} × {self.size[0]} px at {self.mpp:g} "
                 f"µm/px. {RESTORE}."
             )
-        if not isinstance(self.block, int) or not 1 <= self.block <= MOST_AT_ONCE:
+        if not isinstance(self.block, int) or not 1 <= self.block <= LARGEST_PASS:
             raise PixCellError(f"The dataset claims blocks of {self.block} pairs. {RESTORE}.")
         if self.picture not in SUFFIXES:
             raise PixCellError(
