@@ -65,7 +65,7 @@ def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Resul
     try:
         found = make_with_workers(request, start_engine, environments, _tell(line))
     except KeyboardInterrupt:
-        return _cancelled(line, f"napari-pixcell dataset resume {request.folder} with --workers")
+        return _cancelled(line)
     line.end()
     assert found is not None
     return {
@@ -89,7 +89,7 @@ def _run_shard(request: DatasetRequest, text: str) -> cli.Result:
     try:
         failed = make_shard(request, shard, engine(), _tell(line))
     except KeyboardInterrupt:
-        return _cancelled(line, "the same command")
+        return _cancelled(line)
     line.end()
     code = int(len(failed) > 0)
     found = {"folder": request.folder, "shard": str(shard), "failed": len(failed)}
@@ -111,7 +111,7 @@ def prepare(options: cli.Options) -> cli.Result:
     try:
         prepare_dataset(request, engine().run, _tell(line), block=engine().at_once)
     except KeyboardInterrupt:
-        return _cancelled(line, "the same command")
+        return _cancelled(line)
     line.end()
     dataset = Dataset(options.out)
     pairs, size = len(dataset.plan), chunk_size(dataset)
@@ -182,6 +182,6 @@ def _tell(line: ProgressLine) -> Callable[[Event], None]:
     return on_event
 
 
-def _cancelled(line: ProgressLine, command: str) -> cli.Result:
-    line.note(f"Cancelled. To resume, run {command}.")
+def _cancelled(line: ProgressLine) -> cli.Result:
+    line.note("Cancelled. To resume, run the same command again.")
     return {cli.EXIT_CODE: 130}
