@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -20,11 +20,15 @@ NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
 def write_whole(
-    path: Path, write: Write | bytes | str, private: bool = False, shared: bool = False
+    path: Path,
+    write: Write | bytes | str,
+    private: bool = False,
+    shared: bool = False,
+    sync: bool = True,
 ) -> str:
     """Write a file atomically: after a power cut it is either the old or the new one.
 
-    Once this returns, the new file survives a power cut.
+    Once this returns, the new file survives a power cut, unless ``sync`` is False.
 
     Parameters
     ----------
@@ -37,6 +41,8 @@ def write_whole(
         user's work.
     shared : bool
         Whether the group may read it under any umask, as weights that several people use.
+    sync : bool
+        False to leave that to :func:`sync_files`, which is faster for many files.
 
     Returns
     -------
@@ -58,12 +64,14 @@ def write_whole(
         else:
             temporary.write_bytes(write.encode() if isinstance(write, str) else write)
         with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         # mkstemp makes private files, but a function may have replaced its file.
         temporary.chmod(0o600 if private else 0o666 & ~UMASK | (0o440 if shared else 0))
         temporary.replace(path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -89,6 +97,23 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Force files and their names to disk.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    folders = set()
+    for path in paths:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+        folders.add(path.parent)
+    for folder in sorted(folders):
+        sync_folder(folder)
 
 
 def sync_tree(folder: Path) -> None:

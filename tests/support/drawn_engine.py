@@ -103,6 +103,9 @@ class DrawnEngine:
                     emit(made)
         emit(Finished())
 
+    def at_once(self, family: str) -> int:
+        return 1
+
     def draw(self, request: GenerateRequest) -> list[Variant]:
         """Return the variants of a request."""
         if request.seed in self.refuses:

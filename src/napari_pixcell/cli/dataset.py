@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.dataset_processes import WORKERS, in_processes, join_parts, run_in_processes
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
@@ -40,6 +41,7 @@ SPLIT = "fraction for {}; no slide or layout is in two splits"
     cli.path("--out", "DIR", "a new folder"),
     cli.flag("--count", "only print the number of pairs"),
     FIRST,
+    WORKERS,
 )
 def make(options: cli.Options) -> cli.Result:
     """Make a dataset from a recipe."""
@@ -50,7 +52,7 @@ def make(options: cli.Options) -> cli.Result:
         return {"pairs": count_pairs(recipe)}
     if options.out is None:
         raise PixCellError("No output is named. Add --out DIR, a new folder.")
-    return _run(DatasetRequest(str(options.out), recipe, options.first))
+    return _run(DatasetRequest(str(options.out), recipe, options.first), options)
 
 
 @cli.command("dataset schema")
@@ -72,6 +74,7 @@ def schema(options: cli.Options) -> cli.Result:
     cli.COLOUR_MATCH,
     cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
+    WORKERS,
 )
 def twin(options: cli.Options) -> cli.Result:
     """Make a synthetic twin of each tile of slides, pictures or folders of pictures."""
@@ -98,7 +101,7 @@ def twin(options: cli.Options) -> cli.Result:
         colour_match=colour_setting(options.colour_match, family, EXACT.name),
         keep=best_of(options.best_of),
     )
-    return _run(DatasetRequest(str(options.out), recipe, options.first))
+    return _run(DatasetRequest(str(options.out), recipe, options.first), options)
 
 
 @cli.command(
@@ -106,15 +109,18 @@ def twin(options: cli.Options) -> cli.Result:
     FOLDER,
     cli.argument("--recipe", type=Path, help="needed if styles or layouts are incomplete here"),
     FIRST,
+    WORKERS,
 )
 def resume(options: cli.Options) -> cli.Result:
     """Resume a dataset that was interrupted."""
     Dataset(options.folder)  # raises before anything is loaded
     recipe = DatasetRecipe.load(options.recipe) if options.recipe else None
-    return _run(DatasetRequest(str(options.folder), recipe, options.first))
+    return _run(DatasetRequest(str(options.folder), recipe, options.first), options)
 
 
-def _run(request: DatasetRequest) -> cli.Result:
+def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    if in_processes(options):
+        return run_in_processes(request, options)
     from napari_pixcell.datasets.recipe.making import make_dataset
     from napari_pixcell.datasets.report.sheets import write_first_sheet
     from napari_pixcell.datasets.store.table import PairTable
@@ -165,6 +171,7 @@ def report(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.report.tissue import compare_with_tissue
     from napari_pixcell.datasets.store.table import PairTable
 
+    join_parts(options.folder)
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
     tissue = compare_with_tissue(dataset, PairTable(dataset)) if options.json else None
     written = write_report(dataset, path, _count, tissue)
@@ -189,6 +196,7 @@ def convert(options: cli.Options) -> cli.Result:
     split = None
     if options.split or options.test_split:
         split = Split(options.split, options.test_split, options.seed)
+    join_parts(options.folder)
     dataset = Dataset(options.folder)
     converted = convert_dataset(dataset, options.format, options.out, split, _count)
     _tell_damage(dataset)

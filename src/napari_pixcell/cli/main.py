@@ -13,6 +13,7 @@ from pathlib import Path
 from napari_pixcell import __version__
 from napari_pixcell.cli import (
     dataset,
+    dataset_processes,
     demo,
     doctor,
     embed,
@@ -35,7 +36,7 @@ log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
     *(info, embed, segment, generate, similar, stain, train_stain),
-    *(layout, dataset, measure, models, styles, doctor, demo),
+    *(layout, dataset, dataset_processes, measure, models, styles, doctor, demo),
 )
 GROUPS = {
     "layout": "Import, export, invent and vary layouts of cells.",

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_pixcell.datasets.recipe.blocks import Block, blocks_of
-from napari_pixcell.datasets.recipe.overlapping import overlapped
-from napari_pixcell.datasets.recipe.pair_making import (
-    FailedPair,
-    GeneratedPair,
-    MadePair,
-    PairMaker,
-)
-from napari_pixcell.datasets.recipe.preparing import (
-    Preparation,
-    begin,
-    count_pairs,
-    is_of,
-    keep_recipe,
-    kept_recipe,
-)
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.parallel.joining import end_sharing, joined_files
+from napari_pixcell.datasets.recipe.block_work import BlockWork
+from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
+from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled, Run, Runner
-from napari_pixcell.datasets.recipe.same_weights import (
-    check_installed,
-    installed_weights,
-    keep_encoder,
-)
-from napari_pixcell.datasets.recipe.style_sources import with_library_styles
-from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset, check_free
+from napari_pixcell.datasets.recipe.same_weights import check_installed, installed_weights
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
-from napari_pixcell.datasets.store.plan import PlannedPair
+from napari_pixcell.datasets.store.pair_files import disk_problems
 from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
@@ -80,48 +60,16 @@ def make_dataset(
         dataset.
     """
     folder = Path(request.folder)
-    recipe = with_library_styles(request.recipe) if request.recipe is not None else None
     runner = Runner(run, cancelled)
-    with disk_problems(folder):
-        dataset = _opened(folder, recipe, runner, emit, block)
+    dataset = open_for_making(request, runner.check, emit, block)
     try:
         with disk_problems(folder), locked(folder):
-            if dataset.description.plan is None:
-                recipe = recipe or kept_recipe(dataset)
-                keep_recipe(dataset.description, recipe)
-                keep_encoder(dataset)
-                check_installed(dataset)
-                Preparation(dataset, recipe, runner.run, emit, runner.check).run()
+            prepare(dataset, request, runner, emit)
             _Making(dataset, runner, emit).run(request.most)
     except MakingCancelled:
         emit(Finished(cancelled=True))
     else:
         emit(Finished())
-
-
-def _opened(
-    folder: Path,
-    recipe: DatasetRecipe | None,
-    runner: Runner,
-    emit: Emit,
-    block: Callable[[str], int],
-) -> Dataset:
-    if not (folder / DESCRIPTION).exists() and recipe is not None:
-        check_free(folder)
-        emit(Progress(0, 0, "Checking the recipe"))
-        # Nothing is written for a recipe that cannot be followed. After a cancel, a dataset is
-        # still begun, so that it can be resumed; preparing it checks its sources again.
-        with suppress(MakingCancelled):
-            count_pairs(recipe, runner.check)
-        return begin(recipe, folder, block(recipe.family))
-    dataset = Dataset(folder)
-    if recipe is not None and not is_of(dataset, recipe):
-        raise PixCellError(
-            f"The folder {folder.name} holds the dataset “{dataset.description.name}”, which was "
-            "made from another recipe. Choose a new folder, or resume that dataset without a "
-            "recipe."
-        )
-    return dataset
 
 
 class _Tally:
@@ -176,8 +124,9 @@ class _Making:
 
     def __init__(self, dataset: Dataset, runner: Runner, emit: Emit) -> None:
         self._dataset, self._runner, self._emit = dataset, runner, emit
-        self._files = PairFiles(dataset)
+        self._files = joined_files(dataset)
         self._maker = PairMaker(dataset, runner, emit)
+        self._work = BlockWork(dataset, self._maker, self._files, runner.check, self._describe)
 
     def run(self, most: int | None) -> None:
         """Make all missing pairs, or the first of them."""
@@ -190,7 +139,8 @@ class _Making:
             count = len(missing) if most is None else most - tally.made  # again for what failed
             wanted = missing[begun : begun + count]
             begun += len(wanted)
-            with closing(overlapped(self._generated(wanted), self._finished)) as finished:
+            self._begun = self._files.count
+            with closing(self._work.made(map(int, wanted), self._show)) as finished:
                 for made in finished:
                     tally.add(made)
                     if tally.hopeless:
@@ -203,51 +153,21 @@ class _Making:
             self._emit(Notice(f"{self._maker.outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
+        if done == total:
+            end_sharing(self._dataset.folder)
         tally.end()
 
-    def _generated(self, wanted: NDArray[np.int64]) -> Iterator[list[GeneratedPair | FailedPair]]:
-        """Generate pairs, block by block. Those that lack only their row are read back."""
-        done, total = self._files.count, len(self._files.done)
-        size = self._dataset.description.block
-        for block in blocks_of(self._dataset.plan, map(int, wanted), size):
-            self._runner.check()
-            first, last = done + 1, done + len(block.wanted)
-            pairs = f"Pair {first:,}" if first == last else f"Pairs {first:,} to {last:,}"
-            self._emit(Progress(done, total, f"{pairs} of {total:,}"))
-            kept = [pair for pair in block.pairs if pair.index in block.wanted]
-            found = {pair.index: self._recovered(pair) for pair in kept}
-            rest = Block(block.pairs, frozenset(i for i, one in found.items() if one is None))
-            generated = self._maker.generate(rest) if rest.wanted else []
-            made = {one.pair.index: one for one in generated}
-            both = [found[pair.index] or made[pair.index] for pair in kept]
-            done += sum(isinstance(one, GeneratedPair) for one in both)
-            yield both
+    def _show(self, pairs: int) -> None:
+        """Report that a block with this number of missing pairs is begun."""
+        total, first = len(self._files.done), self._begun + 1
+        self._begun += pairs
+        words = f"Pair {first:,}" if pairs == 1 else f"Pairs {first:,} to {self._begun:,}"
+        self._emit(Progress(first - 1, total, f"{words} of {total:,}"))
 
-    def _recovered(self, pair: PlannedPair) -> GeneratedPair | FailedPair | None:
-        try:
-            found = self._files.recover(pair, *self._maker.inputs(pair))
-        except PixCellError as error:
-            return FailedPair(pair, error)
-        return self._maker.recovered(pair, [found]) if found else None
-
-    def _finished(
-        self, generated: Sequence[GeneratedPair | FailedPair]
-    ) -> list[MadePair | FailedPair]:
-        """Check and write pairs."""
-        return [self._written(self._maker.judge(one)) for one in generated]
-
-    def _written(self, made: MadePair | FailedPair) -> MadePair | FailedPair:
-        if isinstance(made, FailedPair):
-            return made
-        try:
-            made.write(self._files)
-        except DiskProblem:
-            raise
-        except PixCellError as error:
-            return FailedPair(made.pair, error)
+    def _describe(self, made: MadePair) -> None:
+        """Store what all pairs share, once the first is made."""
         if not self._dataset.description.device:
             self._dataset.describe(**self._maker.shared(made))
-        return made
 
     def _embed_others(self) -> None:
         """Embed the pictures that an earlier version made, or whose embedding was lost."""

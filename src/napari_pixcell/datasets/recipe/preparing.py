@@ -28,6 +28,7 @@ from napari_pixcell.datasets.recipe.style_sources import (
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import (
     LAYOUTS,
+    PER_FOLDER,
     STYLES,
     Dataset,
     DatasetStyle,
@@ -186,7 +187,9 @@ class Preparation:
             sources.close()
         rows = sorted(self.dataset.layout_rows(), key=lambda row: int(row["number"]))
         matches = tuple(row["style"] for row in rows)
-        self.dataset.describe(plan=_plan(self.recipe, styles, layouts, matches).to_dict())
+        plan = _plan(self.recipe, styles, layouts, matches)
+        per_folder = PER_FOLDER if len(plan) > PER_FOLDER else None
+        self.dataset.describe(plan=plan.to_dict(), pairs_per_folder=per_folder)
 
     def _prepare_styles(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / STYLES)
@@ -310,8 +313,20 @@ def real_files(dataset: Dataset) -> dict[int, Path]:
     return {int(path.stem): path for path in paths if path.stem.isdecimal()}
 
 
+def lacking_tissue(dataset: Dataset) -> int:
+    """Return the number of styles whose real tissue should be on this machine, but is not."""
+    here = real_files(dataset)
+    known = (row["number"] for row in dataset.style_rows() if row["look"])
+    return sum(1 for number in known if number not in here)
+
+
 def real_tiles(dataset: Dataset) -> RealTiles:
-    """Return the real tissue of a dataset's styles; empty if it is not on this machine."""
+    """Return the real tissue of a dataset's styles; empty if some of it is not on this machine.
+
+    A comparison with a part of it would look like one with all.
+    """
+    if lacking_tissue(dataset):
+        return RealTiles()
     return gather(private_folder(dataset.description) / REAL)
 
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from napari_pixcell.engine.events import Emit, Event, Finished
 from napari_pixcell.engine.request_values import Request
 
 Run = Callable[..., None]  # run(request, emit, cancelled, previews=…): see engine.Engine.run
+
+
+class DatasetEngine(Protocol):
+    """The part of :class:`napari_pixcell.engine.engine.Engine` that making a dataset needs."""
+
+    @property
+    def run(self) -> Run:
+        """Run a request."""
+
+    @property
+    def at_once(self) -> Callable[[str], int]:
+        """Return how many pairs of a new dataset of a family are generated together."""
 
 
 class MakingCancelled(Exception):

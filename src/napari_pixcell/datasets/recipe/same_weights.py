@@ -41,6 +41,17 @@ def check_record(dataset: Dataset, record: Record) -> None:
         _refuse(dataset, other_weights(dataset.description.weights, record.weights))
 
 
+def check_weights(dataset: Dataset, weights: dict[str, str], part: str) -> None:
+    """Raise OtherWeights if a part of a dataset was made with other weights than the rest."""
+    changed = other_weights(dataset.description.weights, weights)
+    if changed:
+        raise OtherWeights(
+            f"{part} was made with other weights of {dataset.description.family} "
+            f"({', '.join(changed)}) than {dataset.folder.name}. Delete this part and make its "
+            "pairs again where the same weights are installed."
+        )
+
+
 def installed_weights(dataset: Dataset, *kinds: str) -> dict[str, str]:
     """Return the sha256 of the installed weight files of some parts of a dataset's family."""
     parts = [part for part in get_family(dataset.description.family).parts if part.kind in kinds]

@@ -27,8 +27,10 @@ from napari_pixcell.datasets.report.tissue import (
     part_rows,
 )
 from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH, FLAGS, SCORES
+from napari_pixcell.datasets.store.completeness import checks_copies
 from napari_pixcell.datasets.store.dataset import Dataset, Description
 from napari_pixcell.datasets.store.decisions import now, read_decisions
+from napari_pixcell.datasets.store.parts import part_paths
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
@@ -141,10 +143,12 @@ def _counts(dataset: Dataset, pairs: PairTable, sources: SourceCounts) -> Facts:
     planned = f" of {len(dataset.plan):,} planned" if dataset.description.plan else ""
     cells = pairs.cells[pairs.cells >= 0].astype(np.int64)
     groups = f"{sources.layout_groups:,}" if sources.layouts else ""
-    damaged = sum(dataset.damaged.values())
+    damaged, parts = sum(dataset.damaged.values()), len(part_paths(dataset.folder))
     return [
         ("Pairs made", f"{len(pairs):,}{planned}"),
         ("Rows left out because they are damaged", f"{damaged:,}" if damaged else ""),
+        ("Parts of shards that are not joined yet", f"{parts:,}" if parts else ""),
+        ("Not checked for copies of real tissue", _uncopied(dataset, pairs)),
         ("Flagged by a check, and set apart", _share(pairs.flagged)),
         *(
             (f"— {words}", _share(pairs.flag(flag)))
@@ -160,6 +164,12 @@ def _counts(dataset: Dataset, pairs: PairTable, sources: SourceCounts) -> Facts:
         ("Groups of layouts, such as variations of one", groups),
         ("Cells in the masks", f"{int(cells.sum()):,}" if len(cells) else ""),
     ]
+
+
+def _uncopied(dataset: Dataset, pairs: PairTable) -> str:
+    """Return the share of pairs that should have been compared with real tissue, but were not."""
+    uncopied = np.isnan(pairs.score("copy_pixels")) & ~pairs.flag("failed")
+    return _share(uncopied) if uncopied.any() and checks_copies(dataset) else ""
 
 
 def _share(which: NDArray[np.bool_]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,13 @@ from napari_pixcell.datasets.store.dataset import (
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, KeptEmbeddings
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.parsing import APART, pair_names, pair_row
+from napari_pixcell.datasets.store.parsing import APART
+from napari_pixcell.datasets.store.parts import part_paths, read_part
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.recovery import (
     NOTHING,
     array_digest,
+    files_below,
     is_unfinished,
     packed_digest,
 )
@@ -46,6 +48,11 @@ ROWS = "Restore manifest.jsonl from a copy"
 KINDS = {
     "unprepared": ("The styles and layouts are not complete yet", "", RESUME),
     "planned": ("planned pair is missing", "planned pairs are missing", RESUME),
+    "unjoined": (
+        "part of its pairs is not joined yet",
+        "parts of its pairs are not joined yet",
+        "Run “napari-pixcell dataset join” once its shards have finished",
+    ),
     "torn": (
         "row is incomplete or damaged",
         "rows are incomplete or damaged",
@@ -84,6 +91,11 @@ KINDS = {
         "image's record differs from its row in seed, style, layout or pixels",
         "images' records differ from their rows in seed, style, layout or pixels",
         RESTORE,
+    ),
+    "uncopied": (
+        "pair was not checked for copies of real tissue",
+        "pairs were not checked for copies of real tissue",
+        "Make such datasets where the real tissue of their styles is kept (PIXCELL_DATA_DIR)",
     ),
     "weights": (
         "image was made with other weights than the first pair",
@@ -198,9 +210,11 @@ class _Check:
         self._torn(DECISIONS)
         if damaged := KeptEmbeddings(self.folder, len(plan)).damaged:
             self.findings.add("torn", EMBEDDINGS, damaged)
+        self.tissue = checks_copies(self.dataset)
         for row in read_rows(self.folder / MANIFEST):
             self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)
+        self._unjoined(plan)
         self.findings.pairs = int(np.count_nonzero(self.seen))
         missing = np.flatnonzero(self.seen == 0)
         if len(missing):
@@ -255,7 +269,7 @@ class _Check:
             self.findings.add("unplanned", named)
             return
         try:
-            row = pair_row(row, plan, self.dataset.description.picture)
+            row = self.dataset.checked_pair(row)
         except ValueError:
             self.findings.add("wrong", named)
             return
@@ -275,6 +289,8 @@ class _Check:
         if row["image"] != image or row["mask"] != mask_name:
             self.findings.add("names", named)
             return
+        if self.tissue and not was_compared(row):
+            self.findings.add("uncopied", named)
         hashes = row["files"]
         picture = self._read(image, hashes[image])
         labels = self._read(mask, hashes[mask]) if mask_name else None
@@ -284,8 +300,22 @@ class _Check:
             self.findings.add("size", mask)
         self._record(row, image, picture, labels)
 
+    def _unjoined(self, plan: Plan) -> None:
+        """Check the pairs of parts; those that were joined already count once."""
+        for path in part_paths(self.folder):
+            name = path.relative_to(self.folder).as_posix()
+            try:
+                part = read_part(path)
+            except PixCellError:
+                self.findings.add("torn", name)
+                continue
+            self.findings.add("unjoined", name)
+            for row in part.rows:
+                if row["index"] < len(plan) and not self.seen[row["index"]]:
+                    self._pair(row, plan)
+
     def _own_names(self, index: int) -> tuple[str, str]:
-        return pair_names(index, self.dataset.description.picture, bool(self.seen[index] == 2))
+        return self.dataset.pair_names(index, bool(self.seen[index] == 2))
 
     def _read(self, name: str, sha256: str) -> Marked | None:
         if not (self.folder / name).exists():
@@ -352,11 +382,12 @@ class _Check:
         for apart in (False, True):
             for part in ("images", "masks"):
                 name = f"{APART}/{part}" if apart else part
-                for entry in _entries(self.folder / name):
-                    if is_unfinished(entry) or self._of_a_pair(f"{name}/{entry}"):
+                for path in files_below(self.folder / name):
+                    file = path.relative_to(self.folder).as_posix()
+                    if is_unfinished(path.name) or self._of_a_pair(file):
                         continue
-                    kind = "unlisted" if self._is_unlisted(f"{name}/{entry}") else "stray"
-                    self.findings.add(kind, f"{name}/{entry}")
+                    kind = "unlisted" if self._is_unlisted(file) else "stray"
+                    self.findings.add(kind, file)
 
     def _of_a_pair(self, name: str) -> bool:
         number = Path(name).stem
@@ -367,10 +398,10 @@ class _Check:
 
     def _is_unlisted(self, name: str) -> bool:
         """Whether a file has the name of a planned pair without a row."""
-        number, picture = Path(name).stem, self.dataset.description.picture
+        number = Path(name).stem
         if not _is_number(number) or int(number) >= len(self.seen) or self.seen[int(number)]:
             return False
-        return any(name in pair_names(int(number), picture, apart) for apart in (False, True))
+        return any(name in self.dataset.pair_names(int(number), apart) for apart in (False, True))
 
     def _halves(self) -> None:
         for folder, _, names in os.walk(self.folder):
@@ -384,7 +415,13 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and text.isascii() and len(text) < 10
 
 
-def _entries(folder: Path) -> Iterator[str]:
-    if folder.is_dir():
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries)
+def checks_copies(dataset: Dataset) -> bool:
+    """Return True if the pairs of a dataset are to be compared with real tissue."""
+    if dataset.description.checks.most_copy_pixels is None:
+        return False
+    return any(row["look"] for row in dataset.style_rows())
+
+
+def was_compared(row: JsonRow) -> bool:
+    """Return True if a pair was compared with real tissue, or is no picture to compare."""
+    return row["scores"].get("copy_pixels") is not None or "failed" in row["flags"]

@@ -4,8 +4,9 @@
     styles.jsonl     a row for each style; styles/NUMBER.npy holds its embedding
     layouts.jsonl    a row for each layout; layouts/NUMBER.tif holds its cells
     manifest.jsonl   a row for each pair, in the order in which they were generated
-    images/ masks/   the pairs
+    images/ masks/   the pairs; with more than PER_FOLDER, in images/000/, images/001/, …
     apart/images/ …  flagged pairs
+    parts/           see :mod:`~napari_pixcell.datasets.store.parts`
     decisions.jsonl  see :mod:`~napari_pixcell.datasets.store.decisions`
     embeddings.jsonl see :mod:`~napari_pixcell.datasets.store.embeddings`
     leftover/        files that belonged to no pair; nothing is deleted
@@ -44,6 +45,7 @@ from napari_pixcell.datasets.store.parsing import (
     MOST_ROWS,
     SUFFIXES,
     layout_row,
+    pair_names,
     pair_row,
     style_row,
 )
@@ -62,6 +64,7 @@ KEY = "napari-pixcell dataset"
 DESCRIPTION, MANIFEST = "dataset.json", "manifest.jsonl"
 STYLES, LAYOUTS = "styles.jsonl", "layouts.jsonl"
 RESTORE_FILE = "Restore it from a copy, or reject the pair."
+PER_FOLDER = 1000  # pairs; many file systems are slow with larger folders
 MOST_SIDE = 4096  # px of an image; pairs are single tiles
 MOST_FILE_BYTES = 256 * 2**20
 _ID = re.compile(r"\w[\w-]{0,63}", re.ASCII)
@@ -109,6 +112,7 @@ class Description:
     created: str = field(default_factory=now)  # ISO 8601, UTC
     repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
     drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)  # from the masks of the pairs
+    pairs_per_folder: int | None = field(default=None, metadata=OMIT_DEFAULT)  # None: one folder
     block: int = field(default=1, metadata=OMIT_DEFAULT)  # pairs that are generated together
 
     def __post_init__(self) -> None:
@@ -126,6 +130,10 @@ class Description:
             raise PixCellError(
                 f"The images of the dataset have the unknown format “{self.picture[:60]}”. "
                 f"{RESTORE}."
+            )
+        if self.pairs_per_folder is not None and self.pairs_per_folder < 1:
+            raise PixCellError(
+                f"The dataset claims {self.pairs_per_folder} pairs in a folder. {RESTORE}."
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -332,8 +340,17 @@ class Dataset:
             return (style_row if name == STYLES else layout_row), "number"
         if self.description.plan is None:
             return _refused, "index"
-        plan, picture = self.plan, self.description.picture
-        return (lambda row: pair_row(row, plan, picture)), "index"
+        return self.checked_pair, "index"
+
+    def checked_pair(self, row: JsonRow) -> JsonRow:
+        """Return a row of the manifest with checked values; see :func:`pair_row`."""
+        about = self.description
+        return pair_row(row, self.plan, about.picture, about.pairs_per_folder)
+
+    def pair_names(self, index: int, apart: bool) -> tuple[str, str]:
+        """Return the paths of the image and the mask of a pair in the folder."""
+        about = self.description
+        return pair_names(index, about.picture, apart, about.pairs_per_folder)
 
     def image(self, row: JsonRow) -> NDArray[np.uint8]:
         """Read the image of a pair: uint8, (height, width, 3).

@@ -29,29 +29,37 @@ EMBEDDINGS = "embeddings.jsonl"
 
 
 def keep_embedding(folder: Path, index: int, values: NDArray[Any]) -> None:
-    """Store the embedding of a pair's picture, unless it holds values that are not finite.
+    """Store the embedding of a pair's picture in the folder of its dataset.
+
+    See :func:`embedding_row`. Raises OSError if it cannot be written; the file is unchanged then.
+    """
+    row = embedding_row(index, values)
+    if row is not None:
+        append_rows(folder / EMBEDDINGS, [row])
+
+
+def embedding_row(index: int, values: NDArray[Any]) -> JsonRow | None:
+    """Return the embedding of a pair's picture as a row.
 
     Parameters
     ----------
-    folder : Path
-        Of the dataset.
     index : int
         Number of the pair.
     values : array, float, (..., dimension)
         Embeddings of the tiles of its picture.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written; the file is unchanged then.
+    Returns
+    -------
+    dict or None
+        None if it holds values that are not finite.
     """
     if not np.isfinite(values).all():
-        return
+        return None
     tiles = values.reshape(-1, values.shape[-1])
     tile = tiles[index % len(tiles)].astype(np.float64)
     tile /= max(float(np.linalg.norm(tile)), 1e-9)
     text = base64.b64encode(tile.astype("<f2").tobytes()).decode()
-    append_rows(folder / EMBEDDINGS, [{"index": index, "synthetic": True, "embedding": text}])
+    return {"index": index, "synthetic": True, "embedding": text}
 
 
 class KeptEmbeddings:

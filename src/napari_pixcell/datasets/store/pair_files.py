@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,18 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetStyle,
     count_cells,
 )
-from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, keep_embedding
-from napari_pixcell.datasets.store.parsing import APART, SUFFIXES, pair_names
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, embedding_row
+from napari_pixcell.datasets.store.parsing import APART, SUFFIXES
 from napari_pixcell.datasets.store.parsing import DIGITS as DIGITS
+from napari_pixcell.datasets.store.parts import PARTS
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.recovery import (
     LEFTOVER,
     RecoveredPair,
     free_place,
-    is_unfinished,
     recover_pair,
     set_aside,
+    unfinished_in,
 )
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, as_line, cut_torn
 from napari_pixcell.engine.record import Record
@@ -67,25 +67,37 @@ class PairFiles:
     ----------
     done : array, bool, (pairs,)
         True for the pairs of the plan that are complete.
+    count : int
+        Their number.
+    in_order : bool
+        Whether the rows of the manifest are sorted by their numbers.
     """
+
+    _sync = True  # whether each file is forced to disk before the next
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.done = np.zeros(len(dataset.plan), bool)
+        self.count, self.in_order, self._last = 0, True, -1
         self.restored = 0
         self.leftovers: list[str] = []
+        self._open()
+
+    def _open(self) -> None:
+        """Read which pairs are complete, and repair what a killed process left behind."""
+        dataset = self.dataset
         cut_torn(dataset.folder / MANIFEST)
         cut_torn(dataset.folder / EMBEDDINGS)
         for row in dataset.rows():
-            self.done[row["index"]] = True
+            self._mark(row["index"])
         if dataset.damaged[MANIFEST]:
             self._drop_damaged_rows()
-        self._sweep()
+        self.sweep()
 
-    @property
-    def count(self) -> int:
-        """Number of complete pairs."""
-        return int(self.done.sum())
+    def _mark(self, index: int) -> None:
+        self.count += not self.done[index]
+        self.done[index] = True
+        self.in_order, self._last = self.in_order and index > self._last, index
 
     @property
     def notes(self) -> list[str]:
@@ -112,17 +124,24 @@ class PairFiles:
         write_whole(folder / MANIFEST, b"".join(map(as_line, rows)))
         self.dataset.damaged[MANIFEST] = 0
 
-    def _sweep(self) -> None:
-        """Remove the files that a killed process did not complete."""
+    def sweep(self) -> None:
+        """Remove the files that a killed process did not complete.
+
+        Beside parts, other processes may be writing: only files of complete pairs are removed then.
+        """
         apart = [f"{APART}/{name}" for name in PAIR_FOLDERS]
-        for name in ("", "styles", "layouts", *PAIR_FOLDERS, *apart):
-            folder = self.dataset.folder / name
-            if not folder.is_dir():
-                continue
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if is_unfinished(entry.name) and entry.is_file(follow_symlinks=False):
-                        Path(entry.path).unlink()
+        shared = (self.dataset.folder / PARTS).is_dir()
+        for name in ("", "styles", "layouts"):
+            for path in unfinished_in(self.dataset.folder / name):
+                path.unlink()
+        for name in (*PAIR_FOLDERS, *apart):
+            for path in unfinished_in(self.dataset.folder / name, deep=True):
+                if not shared or self._is_done(path.name):
+                    path.unlink(missing_ok=True)
+
+    def _is_done(self, unfinished: str) -> bool:
+        number = unfinished[1:].partition(".")[0]
+        return number.isdecimal() and int(number) < len(self.done) and bool(self.done[int(number)])
 
     def recover(
         self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
@@ -135,7 +154,7 @@ class PairFiles:
     def _clear(self, index: int, files: dict[str, bytes]) -> None:
         """Set aside whatever has the names of a pair, unless it is what will be written."""
         for apart in (False, True):
-            for name in pair_names(index, self.dataset.description.picture, apart):
+            for name in self.dataset.pair_names(index, apart):
                 path = self.dataset.folder / name
                 if not path.exists() and not path.is_symlink():
                     continue
@@ -183,7 +202,7 @@ class PairFiles:
         record = for_export(record)
         encode = ENCODERS[description.picture][1]
         with disk_problems(folder, lambda: self.count):
-            name, own_mask = pair_names(pair.index, description.picture, bool(flags))
+            name, own_mask = self.dataset.pair_names(pair.index, bool(flags))
             mask = None if labels is None else own_mask
             files = {name: encode(image, record, description.mpp)}
             if mask is not None and labels is not None:
@@ -193,7 +212,7 @@ class PairFiles:
             for path, data in files.items():
                 place = path_inside(folder, path, "file name")
                 place.parent.mkdir(parents=True, exist_ok=True)
-                hashes[path] = write_whole(place, data)
+                hashes[path] = write_whole(place, data, sync=self._sync)
             row = {
                 "index": pair.index,
                 "image": name,
@@ -209,13 +228,20 @@ class PairFiles:
                 "pixels": record.sha256,
                 "nuclei": nuclei,
             }
-            if embedding is not None:
-                keep_embedding(folder, pair.index, embedding)
             if pair.candidates > 1:
                 row |= {"candidates": pair.candidates, "kept": kept}
-            append_rows(folder / MANIFEST, [row])
-        self.done[pair.index] = True
+            found = None if embedding is None else embedding_row(pair.index, embedding)
+            self.keep([row], [] if found is None else [found])
         return row
+
+    def keep(self, rows: Sequence[JsonRow], embeddings: Sequence[JsonRow]) -> None:
+        """Store rows whose files are complete, and rows of their embeddings before them."""
+        folder = self.dataset.folder
+        if embeddings:
+            append_rows(folder / EMBEDDINGS, embeddings)
+        append_rows(folder / MANIFEST, rows)
+        for row in rows:
+            self._mark(row["index"])
 
 
 @contextmanager

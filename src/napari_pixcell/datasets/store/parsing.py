@@ -24,13 +24,20 @@ LARGEST_SCORE = 1e9
 LONGEST_TEXT = 10_000
 
 
-def pair_names(index: int, picture: str, apart: bool) -> tuple[str, str]:
-    """Return the paths of the image and the mask of a pair in its dataset."""
+def pair_names(
+    index: int, picture: str, apart: bool, per_folder: int | None = None
+) -> tuple[str, str]:
+    """Return the paths of the image and the mask of a pair in its dataset.
+
+    With ``per_folder`` pairs in a folder, folders are numbered from 000; None is one folder of all.
+    """
     where, stem = f"{APART}/" if apart else "", f"{index:0{DIGITS}}"
+    if per_folder is not None:
+        stem = f"{index // per_folder:03}/{stem}"
     return f"{where}images/{stem}{SUFFIXES[picture]}", f"{where}masks/{stem}.tif"
 
 
-def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
+def pair_row(value: JsonRow, plan: Plan, picture: str, per_folder: int | None = None) -> JsonRow:
     """Return a row of the manifest with checked values; see :meth:`Dataset.rows`.
 
     Raises
@@ -41,7 +48,7 @@ def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
     index = _whole(value, "index", len(plan) - 1)
     image, mask = value.get("image"), value.get("mask")
     apart = isinstance(image, str) and image.startswith(APART)
-    own_image, own_mask = pair_names(index, picture, apart)
+    own_image, own_mask = pair_names(index, picture, apart, per_folder)
     if image != own_image or mask != (own_mask if plan.layouts else None):
         raise ValueError("a path is not the pair's own")
     files, layout = value.get("files"), None

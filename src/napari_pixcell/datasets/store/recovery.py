@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,6 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetLayout,
     DatasetStyle,
 )
-from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
@@ -54,7 +55,7 @@ def recover_pair(
         None if there is no such image, or it is not the planned one.
     """
     for apart in (False, True):
-        name, _ = pair_names(pair.index, dataset.description.picture, apart)
+        name, _ = dataset.pair_names(pair.index, apart)
         path = dataset.folder / name
         if not path.is_file():
             continue
@@ -102,6 +103,27 @@ def packed_digest(packed: PackedArray | None) -> bytes:
 def is_unfinished(name: str) -> bool:
     """Return True for the name of a file that a killed process did not complete."""
     return _UNFINISHED.fullmatch(name) is not None
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Iterate over the files in a folder and its subfolders, and links; none if it is missing."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_below(Path(entry.path))
+            else:
+                yield Path(entry.path)
+
+
+def unfinished_in(folder: Path, deep: bool = False) -> Iterator[Path]:
+    """Iterate over the files in a folder, or also below it, that a process did not complete."""
+    if not folder.is_dir():
+        return
+    for path in files_below(folder) if deep else folder.iterdir():
+        if is_unfinished(path.name) and path.is_file() and not path.is_symlink():
+            yield path
 
 
 def set_aside(folder: Path, name: str) -> str:

@@ -11,6 +11,7 @@ from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.parsing import MOST_ROWS
 from napari_pixcell.datasets.store.rows import JsonRow
+from napari_pixcell.errors import PixCellError
 
 FIRST_CAPACITY = 1024
 
@@ -36,7 +37,13 @@ class PairTable:
         self.refresh()
 
     def refresh(self) -> int:
-        """Read the rows that are new, and return the number of all."""
+        """Read the rows that are new, and return the number of all.
+
+        If the manifest was written anew since, because its rows were sorted, all are read.
+        """
+        if self._count and not self._is_where(self._count - 1):
+            self._count, self._last_offset = 0, -1
+            self._seen = bytearray(MOST_ROWS + 1)
         start = max(0, self._last_offset)  # the last row again
         for offset, row in self._dataset.offsets(MANIFEST, start):
             if offset > self._last_offset and not self._seen[row["index"]]:
@@ -92,8 +99,24 @@ class PairTable:
         return self.flags[:, list(FLAGS).index(name)]
 
     def row(self, position: int) -> JsonRow:
-        """Read the whole row of the pair at a position of the columns."""
-        return self._dataset.row_at(MANIFEST, int(self._offsets[position]))
+        """Read the whole row of the pair at a position of the columns.
+
+        Raises
+        ------
+        PixCellError
+            If the manifest was changed since :meth:`refresh`.
+        """
+        row = self._dataset.row_at(MANIFEST, int(self._offsets[position]))
+        if row["index"] != self.index[position]:
+            raise PixCellError(f"{MANIFEST} was changed meanwhile. Open the dataset again.")
+        return row
+
+    def _is_where(self, position: int) -> bool:
+        try:
+            self.row(position)
+        except PixCellError:
+            return False
+        return True
 
     def _add(self, offset: int, row: JsonRow) -> None:
         if self._count == len(self._offsets):

@@ -1,0 +1,187 @@
+"""``napari-pixcell dataset`` with several processes: workers, shards, preparation and joining."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.running import ProgressLine, engine
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.parts import part_paths
+from napari_pixcell.engine.events import Event, Notice, Progress
+from napari_pixcell.errors import PixCellError
+
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.recipe.runner import DatasetEngine
+
+MOST_WORKERS = 256
+INTERVAL = 10.0  # seconds between lines where there is no terminal
+WORKERS = cli.exclusive(
+    cli.argument("--workers", type=int, metavar="N", help="make pairs in N processes at once"),
+    cli.argument("--gpus", metavar="all|0,1", help="in one process for each of these GPUs"),
+    cli.argument(
+        "--shard",
+        metavar="I/N",
+        help="only shard I of N, from 0/N on; afterwards: “dataset join”. For job arrays",
+    ),
+)
+
+
+def start_engine() -> DatasetEngine:
+    """Return the engine of a worker process."""
+    return engine()
+
+
+def in_processes(options: cli.Options) -> bool:
+    """Return True if more than this process makes the dataset, or only a shard of it."""
+    return any(value is not None for value in (options.workers, options.gpus, options.shard))
+
+
+def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    """Make a dataset with workers, or a shard of it."""
+    if request.most is not None and request.most < 1:
+        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
+    if options.shard is not None:
+        return _run_shard(request, options.shard)
+    environments: list[dict[str, str]] = [{}]
+    if options.gpus is not None:
+        environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
+    elif not 1 <= options.workers <= MOST_WORKERS:
+        raise PixCellError(
+            f"--workers is {options.workers}. Choose a number from 1 to {MOST_WORKERS}."
+        )
+    else:
+        environments *= options.workers
+    from napari_pixcell.datasets.parallel.coordinator import make_with_workers
+    from napari_pixcell.datasets.store.table import PairTable
+
+    line = ProgressLine(interval=INTERVAL)
+    try:
+        found = make_with_workers(request, start_engine, environments, _tell(line))
+    except KeyboardInterrupt:
+        return _cancelled(line)
+    line.end()
+    assert found is not None
+    return {
+        "folder": request.folder,
+        "pairs": found.pairs,
+        "planned": found.planned,
+        "flagged": int(PairTable(Dataset(request.folder)).flagged.sum()),
+        "failed": found.failed,
+        cli.EXIT_CODE: int(found.failed > 0),
+    }
+
+
+def _run_shard(request: DatasetRequest, text: str) -> cli.Result:
+    from napari_pixcell.datasets.parallel.chunks import Shard
+    from napari_pixcell.datasets.parallel.shard_making import make_shard
+
+    shard = Shard.parse(text)
+    if request.most is not None:
+        raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
+    line = ProgressLine(interval=INTERVAL)
+    try:
+        failed = make_shard(request, shard, engine(), _tell(line))
+    except KeyboardInterrupt:
+        return _cancelled(line)
+    line.end()
+    code = int(len(failed) > 0)
+    found = {"folder": request.folder, "shard": str(shard), "failed": len(failed)}
+    return found | {cli.EXIT_CODE: code}
+
+
+@cli.command(
+    "dataset prepare",
+    cli.path("recipe", "RECIPE.json", "see docs/datasets.md"),
+    cli.path("--out", "DIR", "a new folder", required=True),
+)
+def prepare(options: cli.Options) -> cli.Result:
+    """Prepare the styles and layouts of a dataset, before its shards make the pairs."""
+    from napari_pixcell.datasets.parallel.chunks import chunk_size
+    from napari_pixcell.datasets.recipe.opening import prepare_dataset
+
+    request = DatasetRequest(str(options.out), DatasetRecipe.load(options.recipe))
+    line = ProgressLine(interval=INTERVAL)
+    try:
+        prepare_dataset(request, engine().run, _tell(line), block=engine().at_once)
+    except KeyboardInterrupt:
+        return _cancelled(line)
+    line.end()
+    dataset = Dataset(options.out)
+    pairs, size = len(dataset.plan), chunk_size(dataset)
+    return {"folder": str(options.out), "pairs": pairs, "chunks": -(-pairs // size)}
+
+
+@cli.command("dataset join", cli.path("folder", "DIR", "folder of the dataset"))
+def join(options: cli.Options) -> cli.Result:
+    """Join what the shards of a dataset have made so far, and report what is missing."""
+    from napari_pixcell.datasets.parallel.joining import join_dataset
+
+    found = join_dataset(Dataset(options.folder))
+    return {
+        "folder": str(options.folder),
+        "pairs": found.pairs,
+        "planned": found.planned,
+        "missing": found.missing or "none",
+        "failed": found.failed,
+        cli.EXIT_CODE: int(found.pairs < found.planned),
+    }
+
+
+def join_parts(folder: Path) -> None:
+    """Join the parts of a dataset that is to be read; print why if that is not possible."""
+    from napari_pixcell.datasets.parallel.joining import join_dataset
+
+    if not part_paths(folder):
+        return
+    try:
+        join_dataset(Dataset(folder))
+    except PixCellError as error:
+        print(f"The pairs of shards that are not joined yet are left out. {error}", file=sys.stderr)
+
+
+def _gpus(text: str) -> list[str]:
+    """Return the devices that ``--gpus`` names, as ``CUDA_VISIBLE_DEVICES`` does.
+
+    Raises
+    ------
+    PixCellError
+        If there is no such GPU.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    if not count:
+        raise PixCellError("PyTorch finds no GPU on this machine. Use --workers N instead.")
+    known = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")  # set by a scheduler
+    devices = known[:count] if known != [""] else [str(number) for number in range(count)]
+    if text == "all":
+        return devices
+    numbers = text.split(",")
+    if not all(number.isdecimal() and int(number) < count for number in numbers):
+        raise PixCellError(
+            f"There are no such GPUs: “{text[:40]}”. Use all, or some of: "
+            f"{', '.join(map(str, range(count)))}."
+        )
+    return [devices[number] for number in dict.fromkeys(map(int, numbers))]
+
+
+def _tell(line: ProgressLine) -> Callable[[Event], None]:
+    def on_event(event: Event) -> None:
+        if isinstance(event, Notice):
+            line.note(event.message)
+        elif isinstance(event, Progress):
+            line.show(event.message)
+
+    return on_event
+
+
+def _cancelled(line: ProgressLine) -> cli.Result:
+    line.note("Cancelled. To resume, run the same command again.")
+    return {cli.EXIT_CODE: 130}

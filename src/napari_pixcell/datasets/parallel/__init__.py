@@ -1,0 +1,1 @@
+"""A dataset made by several processes: chunks of pairs, workers, shards, and joined parts."""
