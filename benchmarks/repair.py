@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from utility.data import Tile, breast
+from utility.data import breast
 
 from napari_pixcell.cells import invent, measure
 from napari_pixcell.engine.engine import Engine
@@ -27,6 +27,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.repair import ROUNDS, Repair
 from napari_pixcell.engine.request_values import EmbedRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request
+from napari_pixcell.evaluation.tiles import LabelledTile
 from napari_pixcell.models.catalogue import DEMO
 
 E = TypeVar("E", bound=Event)
@@ -60,7 +61,7 @@ def main() -> None:
     print("“time” is that of generation and repair, divided by that of generation alone.")
 
 
-def layouts(tile: Tile) -> list[tuple[str, NDArray[np.int32]]]:
+def layouts(tile: LabelledTile) -> list[tuple[str, NDArray[np.int32]]]:
     """Return the labelled nuclei of a tile, and invented ones with their statistics."""
     own = tile.labels.astype(np.int32)
     new = invent(measure(own, DEMO.mpp), SIZE, DEMO.mpp).labels
