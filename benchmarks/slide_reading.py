@@ -190,7 +190,7 @@ def build(folder: Path, scan: Path) -> dict[str, Path]:
     tissue = tissue[: len(tissue) // 240 * 240, : tissue.shape[1] // 240 * 240]
     tissue = np.concatenate([tissue, tissue[::-1]])
     tissue = np.concatenate([tissue, tissue[:, ::-1]], axis=1)
-    jpeg = {"tile": (256, 256), "photometric": "rgb", "dtype": np.uint8}
+    jpeg: dict[str, Any] = {"tile": (256, 256), "photometric": "rgb", "dtype": np.uint8}
     jpeg |= {"compression": "jpeg", "compressionargs": {"level": 85}, "metadata": None}
     kinds = {"pyramid": (LARGE, (4, 16)), "odd": (LARGE - 1, (2, 4, 8, 16)), "flat": (LARGE, ())}
     paths = {name: folder / f"{name}.tif" for name in kinds}
@@ -328,6 +328,7 @@ def window(path: Path) -> dict[str, Any]:
                 opening = time.perf_counter() - started
                 layer = studio.slide.link.add_slide(slide)
                 view = view_of(layer)
+                assert view is not None
                 while not view.overview.complete:
                     settle(0.05)
                 complete = time.perf_counter() - started

@@ -72,7 +72,7 @@ class Overview:
     Attributes
     ----------
     early : bool
-        Whether the last look came before all pixels were there.
+        Whether a look came before all pixels were there.
     """
 
     def __init__(self, level: Level, arrived: Callable[[], None]) -> None:
@@ -103,7 +103,7 @@ class Overview:
             pixels = self._begin()
             if idle:
                 self._change.wait_for(lambda: self._thread is None, patience)
-            self.early = not self.complete
+            self.early = self.early or not self.complete
         view = pixels.view()
         view.flags.writeable = False
         return view
