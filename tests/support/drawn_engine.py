@@ -103,6 +103,10 @@ class DrawnEngine:
                     emit(made)
         emit(Finished())
 
+    def at_once(self, name: str) -> int:
+        """Return how many pairs of a dataset are generated together."""
+        return 1
+
     def draw(self, request: GenerateRequest) -> list[Variant]:
         """Return the variants of a request."""
         if request.seed in self.refuses:
