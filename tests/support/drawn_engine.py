@@ -104,6 +104,7 @@ class DrawnEngine:
         emit(Finished())
 
     def at_once(self, family: str) -> int:
+        """Return how many pairs of a dataset are generated together."""
         return 1
 
     def draw(self, request: GenerateRequest) -> list[Variant]:
