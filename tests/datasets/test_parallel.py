@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -275,8 +276,24 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
 def test_a_run_in_which_every_pair_fails_stops(tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match=r"3 chunks in a row failed 4 times. The last"):
         with_workers(tmp_path / "a", parallel_engines.refuses_all, workers=1)
-    with pytest.raises(PixCellError, match=r"No pair was made: 2 pairs failed. The first, pair 0"):
+    with pytest.raises(PixCellError, match=r"No pair was made: 6 pairs failed. The last, pair 9: "):
         shard(tmp_path / "b", "0/2", parallel_engines.refuses_all())
+
+
+def test_a_full_disk_stops_the_run_and_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
+    folder, filler = small_disk / "data", small_disk / "filler"
+    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    filler.touch()
+    with pytest.raises(OSError, match="No space"), filler.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    with pytest.raises(PixCellError, match=r"The disk of data is full. Free some space and resume"):
+        with_workers(folder, workers=1)
+    folder = Path(shutil.copytree(folder, tmp_path / "larger"))  # on a larger disk
+    assert shard(folder, "0/1") == {}
+    join_dataset(Dataset(folder))
+    is_whole(folder)
+    assert state(folder) == state(alone(tmp_path / "alone"))
 
 
 def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from napari_pixcell.datasets.store.parts import (
     part_paths,
     read_part,
 )
+from napari_pixcell.datasets.store.recovery import unfinished_in
 from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
@@ -162,6 +163,8 @@ def joined_files(dataset: Dataset) -> PairFiles:
 
 def end_sharing(folder: Path) -> None:
     """Remove the folder of the parts of a complete dataset, unless there are new ones."""
+    for path in list(unfinished_in(folder / PARTS)):
+        path.unlink(missing_ok=True)
     with suppress(OSError):
         (folder / PARTS).rmdir()
 
