@@ -266,6 +266,7 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
     joined = join_dataset(Dataset(folder))
     assert joined == JoinedDataset(PAIRS - 1, PAIRS, 1, "7")
     assert json.loads((folder / FAILED).read_text())["index"] == 7
+    assert join_dataset(Dataset(folder)) == joined  # again, without new parts
     with pytest.raises(PixCellError, match=r"No pair was made: 1 pair failed. The first, pair 7: "):
         with_workers(folder, parallel_engines.refuses_one)
     assert json.loads((folder / FAILED).read_text())["reason"].startswith("This seed is refused")

@@ -152,7 +152,8 @@ class _Coordinator:
         """Make the pairs; the dataset is locked."""
         self._joining = joining = Joining(Dataset(self.folder))
         joining.add_all()
-        list_failed(self.folder, {})
+        joining.failed.clear()  # all of them are tried again
+        list_failed(self.folder, joining.failed)
         self._left = self._request.most  # to hand out; None for all
         self._chunks = missing_chunks(joining.dataset, joining.files.done)
         self._retries: deque[Chunk] = deque()
