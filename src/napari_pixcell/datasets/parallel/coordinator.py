@@ -126,7 +126,7 @@ class _Coordinator:
                 match worker.receive():
                     case None:
                         self._workers.remove(worker)
-                        return worker.kill()
+                        return worker.ended()
                     case {"prepared": _}:
                         return None
                     case {"failed": str(reason)}:
@@ -240,7 +240,7 @@ class _Coordinator:
         """Start a worker in place of one that has ended, whose chunk is retried."""
         slot = self._workers.index(worker)
         self._workers.remove(worker)
-        how = worker.kill()
+        how = worker.ended()
         self._emit(Notice(f"Pairs {chunk.first:,} to {chunk.stop - 1:,} are retried: {how}."))
         self._again(chunk, dict.fromkeys(_missing(chunk), f"{how[:1].upper()}{how[1:]}."))
         return self._started(slot)
