@@ -126,7 +126,7 @@ class _Coordinator:
                 match worker.receive():
                     case None:
                         self._workers.remove(worker)
-                        return worker.kill()
+                        return worker.ended()
                     case {"prepared": _}:
                         return None
                     case {"failed": str(reason)}:
@@ -152,7 +152,8 @@ class _Coordinator:
         """Make the pairs; the dataset is locked."""
         self._joining = joining = Joining(Dataset(self.folder))
         joining.add_all()
-        list_failed(self.folder, {})
+        joining.failed.clear()  # all of them are tried again
+        list_failed(self.folder, joining.failed)
         self._left = self._request.most  # to hand out; None for all
         self._chunks = missing_chunks(joining.dataset, joining.files.done)
         self._retries: deque[Chunk] = deque()
@@ -239,7 +240,7 @@ class _Coordinator:
         """Start a worker in place of one that has ended, whose chunk is retried."""
         slot = self._workers.index(worker)
         self._workers.remove(worker)
-        how = worker.kill()
+        how = worker.ended()
         self._emit(Notice(f"Pairs {chunk.first:,} to {chunk.stop - 1:,} are retried: {how}."))
         self._again(chunk, dict.fromkeys(_missing(chunk), f"{how[:1].upper()}{how[1:]}."))
         return self._started(slot)

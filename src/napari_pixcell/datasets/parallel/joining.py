@@ -20,12 +20,14 @@ from napari_pixcell.datasets.store.parts import (
     part_paths,
     read_part,
 )
-from napari_pixcell.datasets.store.rows import as_line, read_offsets
+from napari_pixcell.datasets.store.recovery import unfinished_in
+from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets, read_rows
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 
 FAILED = "failed.jsonl"  # a row for each pair that could not be made: its number and the reason
 MOST_RANGES = 3
+AT_ONCE = 64  # parts that are added together
 
 
 @dataclass(frozen=True)
@@ -60,41 +62,55 @@ class Joining:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.files = PairFiles(dataset)
-        self.failed: dict[int, str] = {}  # reasons by the numbers of the pairs
+        self.failed = read_failed(dataset.folder)  # reasons by the numbers of the pairs
 
     def add_all(self) -> None:
         """Add all parts that are there."""
-        for path in part_paths(self.dataset.folder):
-            self.add(path)
+        paths = part_paths(self.dataset.folder)
+        for start in range(0, len(paths), AT_ONCE):
+            self.add(*paths[start : start + AT_ONCE])
 
-    def add(self, path: Path) -> DatasetPart:
-        """Add the rows of a part to the manifest, and remove the part.
+    def add(self, *paths: Path) -> None:
+        """Add the rows of parts to the manifest, and remove the parts.
 
         A pair that is in the manifest already is not added again.
 
         Raises
         ------
         PixCellError
-            If the part is damaged, or made with other weights than the dataset. It stays.
+            If a part is damaged, or made with other weights than the dataset. It stays.
         """
-        part, done = read_part(path), self.files.done
-        name = f"{PARTS}/{path.name}"
-        rows = [row for row in part.rows if row["index"] < len(done) and not done[row["index"]]]
+        rows: dict[int, JsonRow] = {}
+        embeddings: list[JsonRow] = []
+        read: list[Path] = []
         try:
-            for row in rows:
+            for path in paths:
+                part = read_part(path)
+                new = self._new_rows(part, f"{PARTS}/{path.name}")
+                rows |= new
+                embeddings += (row for row in part.embeddings if row["index"] in new)
+                self.failed |= part.failed
+                read.append(path)
+        finally:
+            if rows:
+                self.files.keep(list(rows.values()), embeddings)
+            for path in read:
+                path.unlink()
+
+    def _new_rows(self, part: DatasetPart, name: str) -> dict[int, JsonRow]:
+        """Return the rows of a part that the manifest lacks, by their numbers."""
+        done = self.files.done
+        try:
+            for row in part.rows:
                 self.dataset.checked_pair(row)
         except ValueError as error:
             raise PixCellError(
                 f"{name} is damaged. Delete it, and make its pairs again."
             ) from error
-        if rows and part.facts is not None:
+        new = {int(row["index"]): row for row in part.rows if not done[row["index"]]}
+        if new and part.facts is not None:
             self._describe(part.facts, name)
-        new = {row["index"] for row in rows}
-        if rows:
-            self.files.keep(rows, [row for row in part.embeddings if row["index"] in new])
-        self.failed |= part.failed
-        path.unlink()
-        return part
+        return new
 
     def _describe(self, facts: SharedFacts, name: str) -> None:
         """Store what all pairs share, once; refuse a part that was made with other weights."""
@@ -147,8 +163,20 @@ def joined_files(dataset: Dataset) -> PairFiles:
 
 def end_sharing(folder: Path) -> None:
     """Remove the folder of the parts of a complete dataset, unless there are new ones."""
+    for path in list(unfinished_in(folder / PARTS)):
+        path.unlink(missing_ok=True)
     with suppress(OSError):
         (folder / PARTS).rmdir()
+
+
+def read_failed(folder: Path) -> dict[int, str]:
+    """Return the reasons of the pairs that could not be made, by their numbers."""
+    failed = {}
+    for row in read_rows(folder / FAILED):
+        match row:
+            case {"index": int() as index, "reason": str() as reason}:
+                failed[index] = reason
+    return failed
 
 
 def list_failed(folder: Path, failed: dict[int, str]) -> None:
