@@ -15,7 +15,7 @@ from napari_pixcell.slides.resample import block_means
 
 FACTOR = 4  # between a level and the one computed from it
 TILE_PIXELS = 256 * 256
-NEWS_S = 0.25  # between two announcements of what was decoded, each of which costs a redraw
+NEWS_S = 0.5  # between two announcements of what was decoded, each of which costs a redraw
 
 
 def shrunk(parent: Level) -> TiledLevel:
