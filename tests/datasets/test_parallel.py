@@ -24,6 +24,7 @@ from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.opening import prepare_dataset
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS, part_paths, read_part
@@ -347,10 +348,10 @@ def test_pairs_that_are_not_checked_for_copies_are_reported(
     compared = [row["scores"]["copy_pixels"] is not None for row in Dataset(folder).rows()]
     assert compared == [True, False, False]
     found = check_dataset(Dataset(folder))
-    assert found.counts["uncopied"] == 2
-    assert "2 pairs were not checked for copies of real tissue (pair 1, pair 2)." in str(
-        found.sentences
-    )
+    assert found.whole and found.to_dict()["not checked for copies"] == 2
+    assert found.sentences[1].startswith("2 pairs were not checked for copies of real tissue. To")
+    page = write_report(Dataset(folder), tmp_path / "report.html").read_text("utf-8")
+    assert "Not checked for copies of real tissue" in page
 
 
 # -- refusals ------------------------------------------------------------------------------
