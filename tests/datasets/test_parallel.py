@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import parallel_engines
 import pytest
 from drawn_engine import drawn_recipe
+from faults import count, power_cut
 from parallel_engines import ACTED, AT, BlockEngine
 from PIL import Image
 
@@ -242,6 +244,33 @@ def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(tmp_pat
     join_dataset(Dataset(folder))
     is_whole(folder)
     assert state(folder) == state(alone(tmp_path / "alone"))
+
+
+def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path) -> None:
+    def work(folder: Path) -> None:
+        make_shard(request, Shard(0, 6), BlockEngine(), lambda event: None)
+        join_dataset(Dataset(folder))
+
+    def made(folder: Path) -> dict[int, dict[str, Any]]:
+        rows = [row for path in part_paths(folder) for row in read_part(path).rows]
+        return {row["index"]: row for row in (*rows, *Dataset(folder).rows())}
+
+    begun, request = tmp_path / "begun", request_of(tmp_path / "whole")
+    prepare_dataset(request_of(begun), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    shutil.copytree(begun, tmp_path / "whole")
+    calls, counts = count(lambda: work(tmp_path / "whole")), []
+    for number in range(calls - 1, 0, -3):
+        root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
+        shutil.copytree(begun, root / "data")
+        request = request_of(root / "data")
+        assert power_cut(number, lambda root=root: work(root / "data"), root, kept)
+        rows = made(kept / "data")
+        for row in rows.values():
+            for name, sha256 in row["files"].items():
+                data = (kept / "data" / name).read_bytes()
+                assert hashlib.sha256(data).hexdigest() == sha256, (number, name)
+        counts.append(len(rows))
+    assert counts == sorted(counts, reverse=True) and {0, 2} == set(counts)
 
 
 # -- failures ------------------------------------------------------------------------------

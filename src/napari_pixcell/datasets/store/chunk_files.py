@@ -66,7 +66,7 @@ class ChunkFiles(PairFiles):
         OSError
             If the disk is full or fails; there is no new part then.
         """
-        sync_files(self._written)
+        sync_files(self._written, self.dataset.folder)
         own = self._part
         rows = sorted(own.rows, key=lambda row: int(row["index"]))
         part = DatasetPart(own.first, own.stop, self.facts, rows, own.embeddings, self.failed)
