@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 
-from napari_pixcell.datasets.parallel.chunks import Chunk, missing_chunks
+from napari_pixcell.datasets.parallel.chunks import Chunk, chunk_size, missing_chunks
 from napari_pixcell.datasets.parallel.joining import JoinedDataset, Joining, list_failed
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.pair_files import DiskProblem
@@ -33,7 +33,8 @@ class ChunkQueue:
     """
 
     def __init__(self, dataset: Dataset, most: int | None, emit: Emit) -> None:
-        self._folder, self._left, self._emit = dataset.folder, most, emit
+        self._folder, self._most, self._emit = dataset.folder, most, emit
+        self._left = most  # to hand out
         self._joining = joining = Joining(dataset)
         joining.add_all()
         list_failed(dataset.folder, {})
@@ -51,6 +52,15 @@ class ChunkQueue:
         if self._following is None and not self._retries:
             self._following = self._taken()
         return self._following is None and not self._retries
+
+    @property
+    def needed(self) -> int:
+        """Number of workers that have or would have a chunk now."""
+        done = self._files.count
+        missing = len(self._files.done) - done - len(self._joining.failed)
+        if self._most is not None:
+            missing = min(missing, self._before + self._most - done)
+        return max(0, -(-missing // chunk_size(self._joining.dataset)))
 
     def next(self) -> Chunk | None:
         """Return the next chunk to make, or None if none waits."""
