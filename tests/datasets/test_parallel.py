@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def request_of(folder: Path, recipe: DatasetRecipe | None = None) -> DatasetRequ
 
 
 def with_workers(
-    folder: Path, start=parallel_engines.whole, workers: int = 2, **more
+    folder: Path, start=parallel_engines.whole, workers: int = 1, **more
 ) -> tuple[JoinedDataset, list[Event]]:
     events: list[Event] = []
     request = more.pop("request", request_of(folder))
@@ -110,7 +111,7 @@ def test_shards_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
 
 
 def test_workers_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
-    joined, events = with_workers(tmp_path / "two")
+    joined, events = with_workers(tmp_path / "two", workers=2)
     assert joined == JoinedDataset(PAIRS, PAIRS, 0, "")
     assert isinstance(events[-1], Finished) and not events[-1].cancelled
     shown = [event.message for event in events if isinstance(event, Progress)]
@@ -126,7 +127,7 @@ def test_a_dataset_is_begun_alone_and_resumed_by_workers_and_shards(tmp_path: Pa
     first = DatasetRequest(str(folder), drawn_recipe(), most=3)
     make_dataset(first, engine.run, lambda event: None, block=engine.at_once)
     shard(folder, "1/2")
-    some, _ = with_workers(folder, request=DatasetRequest(str(folder), None, most=1), workers=1)
+    some, _ = with_workers(folder, request=DatasetRequest(str(folder), None, most=1))
     assert some == JoinedDataset(3 + 5 + 1, PAIRS, 0, "5, 8–9")
     shard(folder, "0/2")
     join_dataset(Dataset(folder))
@@ -184,10 +185,11 @@ def test_a_large_dataset_has_chunks_of_whole_blocks_up_to_64_pairs(tmp_path: Pat
 
 
 def test_a_killed_worker_costs_only_its_chunk(tmp_path: Path) -> None:
-    joined, events = with_workers(tmp_path / "data", parallel_engines.kills_itself)
+    joined, events = with_workers(tmp_path / "data", parallel_engines.kills_itself, workers=2)
     assert (tmp_path / "acted").exists() and joined.pairs == PAIRS
     notices = [event.message for event in events if isinstance(event, Notice)]
-    assert notices == ["Pairs 6 to 7 are retried: its worker was killed (SIGKILL)."]
+    killed = "its worker was killed (signal 9), perhaps for lack of memory."
+    assert notices == [f"Pairs 6 to 7 are retried: {killed}"]
     is_whole(tmp_path / "data")
     assert state(tmp_path / "data") == state(alone(tmp_path / "alone"))
 
@@ -198,7 +200,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 import parallel_engines, test_parallel
 if __name__ == "__main__":
-    test_parallel.with_workers(Path(sys.argv[1]), parallel_engines.kills_coordinator)
+    test_parallel.with_workers(Path(sys.argv[1]), parallel_engines.kills_coordinator, workers=2)
 """
 
 
@@ -251,8 +253,9 @@ def test_a_chunk_that_always_kills_its_worker_is_listed_and_the_run_goes_on(tmp_
     assert sum(isinstance(event, Notice) for event in events) == 4  # the first, and three retries
     rows = [json.loads(line) for line in (folder / FAILED).read_text().splitlines()]
     assert [row["index"] for row in rows] == [6, 7]
-    assert rows[0]["reason"] == "Its worker was killed (SIGKILL)."
-    with_workers(folder)
+    assert rows[0]["reason"].startswith("Its worker was killed (signal 9), perhaps")
+    shard(folder, "0/1")
+    join_dataset(Dataset(folder))
     is_whole(folder)
 
 
@@ -264,8 +267,9 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
     joined = join_dataset(Dataset(folder))
     assert joined == JoinedDataset(PAIRS - 1, PAIRS, 1, "7")
     assert json.loads((folder / FAILED).read_text())["index"] == 7
+    assert join_dataset(Dataset(folder)) == joined  # again, without new parts
     with pytest.raises(PixCellError, match=r"No pair was made: 1 pair failed. The first, pair 7: "):
-        with_workers(folder, parallel_engines.refuses_one, workers=1)
+        with_workers(folder, parallel_engines.refuses_one)
     assert json.loads((folder / FAILED).read_text())["reason"].startswith("This seed is refused")
     assert shard(folder, "1/2") == {}
     assert join_dataset(Dataset(folder)).pairs == PAIRS
@@ -274,9 +278,25 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
 
 def test_a_run_in_which_every_pair_fails_stops(tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match=r"3 chunks in a row failed 4 times. The last"):
-        with_workers(tmp_path / "a", parallel_engines.refuses_all, workers=1)
-    with pytest.raises(PixCellError, match=r"No pair was made: 2 pairs failed. The first, pair 0"):
+        with_workers(tmp_path / "a", parallel_engines.refuses_all)
+    with pytest.raises(PixCellError, match=r"No pair was made: 6 pairs failed. The last, pair 9: "):
         shard(tmp_path / "b", "0/2", parallel_engines.refuses_all())
+
+
+def test_a_full_disk_stops_the_run_and_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
+    folder, filler = small_disk / "data", small_disk / "filler"
+    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    filler.touch()
+    with pytest.raises(OSError, match="No space"), filler.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    with pytest.raises(PixCellError, match=r"The disk of data is full. Free some space and resume"):
+        with_workers(folder)
+    folder = Path(shutil.copytree(folder, tmp_path / "larger"))  # on a larger disk
+    assert shard(folder, "0/1") == {}
+    join_dataset(Dataset(folder))
+    is_whole(folder)
+    assert state(folder) == state(alone(tmp_path / "alone"))
 
 
 def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
@@ -302,7 +322,8 @@ def test_a_cancelled_run_keeps_its_pairs(tmp_path: Path) -> None:
         lambda: any(isinstance(e, Progress) and e.done for e in events),
     )
     assert events[-1].cancelled and joined is not None and joined.pairs < PAIRS
-    with_workers(folder)
+    shard(folder, "0/1")
+    join_dataset(Dataset(folder))
     is_whole(folder)
 
 

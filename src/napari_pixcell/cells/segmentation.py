@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2hed
 from skimage.feature import peak_local_max
-from skimage.filters import threshold_otsu
+from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import disk, opening, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed
 
@@ -174,7 +174,8 @@ def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
         Mask of cells.
     mpp : float, µm per pixel
     """
-    distance = smoothed(ndimage.distance_transform_edt(mask), 0.7 / mpp)
+    # Distances tie in symmetric cells, so that another rounding would split them elsewhere.
+    distance = gaussian(ndimage.distance_transform_edt(mask), 0.7 / mpp)
     parts: Any = ndimage.label(mask)[0]
     apart = max(1, round(SEED_DISTANCE_UM / mpp))
     peaks = peak_local_max(distance, min_distance=apart, labels=parts, exclude_border=False)

@@ -51,7 +51,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
         try:
             found = make_on_cluster(request, connection, start, tell(line), jobs=jobs)
         except KeyboardInterrupt:
-            return cancelled(line, "the same command")
+            return cancelled(line)
     return made_result(request, found)
 
 

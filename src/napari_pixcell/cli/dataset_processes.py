@@ -196,5 +196,6 @@ def tell(line: ProgressLine) -> Callable[[Event], None]:
 
 
 def cancelled(line: ProgressLine) -> cli.Result:
+    """Return the result of a cancelled command, and print how to resume."""
     line.note("Cancelled. To resume, run the same command again.")
     return {cli.EXIT_CODE: 130}

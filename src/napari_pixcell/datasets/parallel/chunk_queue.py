@@ -37,7 +37,8 @@ class ChunkQueue:
         self._left = most  # to hand out
         self._joining = joining = Joining(dataset)
         joining.add_all()
-        list_failed(dataset.folder, {})
+        joining.failed.clear()  # all of them are tried again
+        list_failed(dataset.folder, joining.failed)
         self._files = joining.files
         self._chunks = missing_chunks(dataset, self._files.done)
         self._following: Chunk | None = None  # the next one, once it was looked at
@@ -56,11 +57,11 @@ class ChunkQueue:
     @property
     def needed(self) -> int:
         """Number of workers that have or would have a chunk now."""
-        done = self._files.count
-        missing = len(self._files.done) - done - len(self._joining.failed)
+        done, count = self._files.done, self._files.count
+        missing = len(done) - count - sum(not done[index] for index in self._joining.failed)
         if self._most is not None:
-            missing = min(missing, self._before + self._most - done)
-        return max(0, -(-missing // chunk_size(self._joining.dataset)))
+            missing = min(missing, self._before + self._most - count)
+        return len(self._retries) + max(0, -(-missing // chunk_size(self._joining.dataset)))
 
     def next(self) -> Chunk | None:
         """Return the next chunk to make, or None if none waits."""

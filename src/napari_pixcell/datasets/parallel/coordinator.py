@@ -121,7 +121,7 @@ class _Coordinator:
                 match worker.receive():
                     case None:
                         self._workers.remove(worker)
-                        return worker.kill()
+                        return worker.ended()
                     case {"prepared": _}:
                         return None
                     case {"failed": str(reason)}:
@@ -198,7 +198,7 @@ class _Coordinator:
         """Start a worker in place of one that has ended, whose chunk is retried."""
         slot = self._workers.index(worker)
         self._workers.remove(worker)
-        self._queue.lost(chunk, worker.kill())
+        self._queue.lost(chunk, worker.ended())
         return self._started(slot)
 
     def _show(self) -> None:

@@ -20,7 +20,8 @@ from napari_pixcell.datasets.store.parts import (
     part_paths,
     read_part,
 )
-from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets
+from napari_pixcell.datasets.store.recovery import unfinished_in
+from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets, read_rows
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 
@@ -61,7 +62,7 @@ class Joining:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.files = PairFiles(dataset)
-        self.failed: dict[int, str] = {}  # reasons by the numbers of the pairs
+        self.failed = read_failed(dataset.folder)  # reasons by the numbers of the pairs
 
     def add_all(self) -> None:
         """Add all parts that are there."""
@@ -162,8 +163,20 @@ def joined_files(dataset: Dataset) -> PairFiles:
 
 def end_sharing(folder: Path) -> None:
     """Remove the folder of the parts of a complete dataset, unless there are new ones."""
+    for path in list(unfinished_in(folder / PARTS)):
+        path.unlink(missing_ok=True)
     with suppress(OSError):
         (folder / PARTS).rmdir()
+
+
+def read_failed(folder: Path) -> dict[int, str]:
+    """Return the reasons of the pairs that could not be made, by their numbers."""
+    failed = {}
+    for row in read_rows(folder / FAILED):
+        match row:
+            case {"index": int() as index, "reason": str() as reason}:
+                failed[index] = reason
+    return failed
 
 
 def list_failed(folder: Path, failed: dict[int, str]) -> None:

@@ -25,6 +25,7 @@ from napari_pixcell.words import counted
 WAIT = 3600.0  # seconds for another shard to prepare the dataset
 POLL = 1.0  # seconds; file systems of clusters announce nothing
 ATTEMPTS = 4  # at a chunk: the first, and three retries
+HOPELESS = 3  # chunks without a new pair in a row; after that, every chunk would probably fail
 
 
 def make_shard(
@@ -113,18 +114,23 @@ class _Shard:
 
     def run(self) -> dict[int, str]:
         chunks = list(missing_chunks(self._dataset, self._done, self._shard))
-        self._total = sum(chunk.missing for chunk in chunks)
+        self._total, in_a_row = sum(chunk.missing for chunk in chunks), 0
         for chunk in chunks:
+            before = self._made
             for made in self._attempts(chunk):
                 for note in made.notes:
                     self._emit(Notice(note))
             self._failed |= made.failed
-            if self._failed and not self._made:
-                index, reason = next(iter(self._failed.items()))
-                raise PixCellError(
-                    f"No pair was made: {counted(len(self._failed), 'pair')} failed. The first, "
-                    f"pair {index:,}: {reason}"
-                )
+            in_a_row = 0 if self._made > before else in_a_row + 1
+            if in_a_row == HOPELESS:
+                break
+        if self._failed and (not self._made or in_a_row == HOPELESS):
+            words = f"{counted(self._made, 'pair')} made" if self._made else "No pair was made"
+            index, reason = next(reversed(self._failed.items()))
+            raise PixCellError(
+                f"{words}: {counted(len(self._failed), 'pair')} failed. The last, pair {index:,}: "
+                f"{reason}"
+            )
         for index, reason in self._failed.items():
             self._emit(Notice(f"Pair {index:,} failed: {reason}"))
         done = counted(self._made, "pair")

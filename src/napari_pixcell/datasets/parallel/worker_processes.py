@@ -28,10 +28,10 @@ from napari_pixcell.datasets.store.pair_files import DiskProblem
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
-Start = Callable[
-    [], DatasetEngine
-]  # loads an engine; a function of a module, which each process imports
+# Loads an engine. A function of a module, which each process imports.
+Start = Callable[[], DatasetEngine]
 Message = dict[str, Any]
+LINGERS = 10.0  # seconds that an ended process may take to leave
 # Every worker has as many threads as a single process would have, because the last digits of an
 # image depend on their number. They must not spin while they wait for each other.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -87,17 +87,21 @@ class ChunkWorker:
         except (EOFError, OSError):
             return None
 
-    def kill(self) -> str:
-        """End the process at once, and return in words how it ended if it had ended before."""
+    def kill(self) -> None:
+        """End the process at once."""
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+    def ended(self) -> str:
+        """Return in words how the process ended, which has closed its connection."""
+        self._process.join(LINGERS)
+        self.kill()
         code = self._process.exitcode or 0
         if code >= 0:
             return f"its worker ended with exit code {code}"
-        with suppress(ValueError):
-            return f"its worker was killed ({signal.Signals(-code).name})"
-        return f"its worker was killed (signal {-code})"
+        memory = ", perhaps for lack of memory" if code == -9 else ""
+        return f"its worker was killed (signal {-code}){memory}"
 
 
 def messages(workers: Iterable[ChunkWorker], timeout: float) -> Iterator[ChunkWorker]:
