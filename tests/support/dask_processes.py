@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_pixcell.cluster.connection import Connection
+
 SUPPORT = Path(__file__).parent
-WORKER = "distributed.cli.dask_worker"
-OTHER_VERSION = """
-import sys, napari_pixcell
-napari_pixcell.__version__ = "0.0.1"
+POLL = 0.05  # seconds
+START = """
 from distributed.cli.dask_worker import main
 main()
 """
+OTHER_VERSION = f"""
+import napari_pixcell
+napari_pixcell.__version__ = "0.0.1"
+{START}"""
+OTHER_WEIGHTS = f"""
+from napari_pixcell.datasets.recipe import same_weights
+same_weights.cached_sha256 = lambda path: "0" * 64
+{START}"""
 
 
 class DaskProcesses:
-    """Starts workers, and ends all of them together with the scheduler.
+    """A scheduler, and workers with one thread each.
 
     Parameters
     ----------
@@ -30,37 +38,58 @@ class DaskProcesses:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
-        command = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
-        process = self._start(*command, "--no-dashboard", log="scheduler")
-        self.address = _address(folder / "scheduler.log", process)
+        self.folder = folder
+        self.acted = folder / "acted"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._count = 0
+        program = ("-m", "distributed.cli.dask_scheduler")
+        self._start("scheduler", *program, "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.address = self._scheduler_address()
 
-    def add(
-        self, name: str, environment: Mapping[str, str] | None = None, script: str = ""
-    ) -> subprocess.Popen[bytes]:
-        """Start a worker, by default from Dask's own script. It is not waited for."""
-        program = ("-c", script) if script else ("-m", WORKER)
-        options = ("--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        command = (*program, self.address, *options, "--local-directory", str(self._folder))
-        return self._start(*command, log=name, environment=environment)
+    def have(self, name: str, count: int, script: str = START) -> None:
+        """Have this many workers whose names begin so. They are not waited for."""
+        running = [one for one in self._processes if one.startswith(name) and self._runs(one)]
+        for _ in range(count - len(running)):
+            self._count += 1
+            own = f"{name}{self._count}"
+            options = ("--name", own, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+            self._start(
+                own, "-c", script, self.address, *options, "--local-directory", str(self.folder)
+            )
 
-    def _start(
-        self, *command: str, log: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
+    def wait(self, connection: Connection, count: int) -> None:
+        """Wait until the scheduler knows of this number of workers."""
+        while len(connection.workers()) != count:
+            time.sleep(POLL)
+
+    def _runs(self, name: str) -> bool:
+        return self._processes[name].poll() is None
+
+    def _start(self, name: str, *command: str) -> None:
         paths = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        variables = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {})
-        with (self._folder / f"{log}.log").open("wb") as out:
-            process = subprocess.Popen(
+        variables = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        with self._log(name).open("wb") as out:
+            self._processes[name] = subprocess.Popen(
                 [sys.executable, *command], stdout=out, stderr=out, env=variables
             )
-        self._processes.append(process)
-        return process
 
-    def end(self) -> None:
-        """Kill all processes."""
-        for process in reversed(self._processes):
-            process.send_signal(signal.SIGKILL)
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _scheduler_address(self) -> str:
+        while True:
+            text = self._log("scheduler").read_text()
+            for line in text.splitlines():
+                if "Scheduler at:" in line:
+                    return line.split()[-1]
+            assert self._runs("scheduler"), text
+            time.sleep(POLL)
+
+    def end(self, name: str = "") -> None:
+        """Kill the processes whose names begin so."""
+        for one in [one for one in self._processes if one.startswith(name)]:
+            process = self._processes.pop(one)
+            process.kill()
             process.wait()
 
 
@@ -72,12 +101,3 @@ def dask_processes(folder: Path) -> Iterator[DaskProcesses]:
         yield processes
     finally:
         processes.end()
-
-
-def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
-    """Wait until a scheduler has written its address."""
-    while True:
-        for line in log.read_text().splitlines():
-            if "Scheduler at:" in line:
-                return line.split()[-1]
-        assert process.poll() is None, log.read_text()

@@ -125,7 +125,8 @@ class _ClusterCoordinator:
         self._workers: dict[str, _Worker] = {}
         self._refused: dict[str, str] = {}  # sentences by addresses
         self._told: set[str] = set()  # notices
-        self._weights: dict[str, str] = {}
+        self._weights: dict[str, str] = {}  # of the dataset
+        self._common: dict[str, str] = {}  # of the first worker
         self._looked = 0.0
 
     def run(self) -> None:
@@ -200,7 +201,7 @@ class _ClusterCoordinator:
         if sentence:
             self._refuse(address, sentence)
         else:
-            self._weights = answer["weights"] | self._weights
+            self._common = self._common or answer["weights"]
             worker.admitted = True
 
     def _objection(self, name: str, answer: Answer) -> str:
@@ -222,8 +223,9 @@ class _ClusterCoordinator:
             )
         if "problem" in answer:
             return f"{name} cannot be used. {answer['problem']}"
-        known = {k: v for k, v in self._weights.items() if k in answer["weights"]}
-        changed = other_weights(known, answer["weights"])
+        weights = answer["weights"]
+        known = {part: sha256 for part, sha256 in self._weights.items() if part in weights}
+        changed = other_weights(known | self._common, weights)
         if changed:
             return (
                 f"{name} has other weights of {self._family} ({', '.join(changed)}) than the "
