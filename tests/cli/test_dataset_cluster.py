@@ -47,6 +47,25 @@ def test_a_cluster_file_runs_job_scripts_that_make_a_dataset(
     assert run("dataset", "check", out)["code"] == 0
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_job_that_cannot_be_submitted_is_named(
+    run, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    programs, cluster = tmp_path / "programs", tmp_path / "cluster.toml"
+    programs.mkdir()
+    reason = "No such file or directory: 'sbatch'"
+    if installed:
+        (programs / "sbatch").write_text("#!/bin/sh\necho invalid partition >&2\nexit 1\n")
+        (programs / "sbatch").chmod(0o755)
+        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+        reason = "stderr: invalid partition"
+    cluster.write_text('kind = "slurm"\nqueue = "nowhere"\ninterface = "lo"\ndashboard = false\n')
+    found = run("dataset", "make", recipe, "--out", tmp_path / "data", "--cluster", cluster)
+    assert found["code"] == 1 and found["error"].startswith("A job could not be submitted: ")
+    assert f"{reason}. Check the cluster file, and that jobs can be" in found["error"]
+    assert "Traceback" not in found["stderr"]
+
+
 def test_a_scheduler_that_cannot_be_reached_is_named(run, recipe, tmp_path, monkeypatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # nobody listens

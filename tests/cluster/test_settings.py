@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixcell.cluster.jobs import job_options
-from napari_pixcell.cluster.settings import KINDS, ClusterSettings
+from napari_pixcell.cluster.jobs import KINDS, job_options
+from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.errors import PixCellError
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "clusters.md"
@@ -21,14 +21,9 @@ def examples() -> list[str]:
 
 def script(settings: ClusterSettings) -> str:
     """Return the job script that dask-jobqueue submits."""
-    from dask_jobqueue import LSFCluster, PBSCluster, SLURMCluster
-
-    from napari_pixcell.cluster.jobs import ScriptCluster
-
-    kind = {"slurm": SLURMCluster, "pbs": PBSCluster, "lsf": LSFCluster, "local": ScriptCluster}
     options = job_options(settings)
     del options["scheduler_options"]
-    job = kind[settings.kind].job_cls(scheduler="tcp://head:1", name="worker", **options)
+    job = KINDS[settings.kind].job_cls(scheduler="tcp://head:1", name="worker", **options)
     return str(job.job_script())
 
 

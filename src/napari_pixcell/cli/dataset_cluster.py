@@ -30,8 +30,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
     try:
         from napari_pixcell.cluster.connection import Connection
         from napari_pixcell.cluster.coordinator import make_on_cluster
-        from napari_pixcell.cluster.job_count import JobCount
-        from napari_pixcell.cluster.jobs import submitted
+        from napari_pixcell.cluster.jobs import Jobs
     except ModuleNotFoundError as error:
         raise PixCellError(
             f"The package {error.name} is missing, which clusters need. Install it with: pip "
@@ -42,8 +41,8 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
         line = ends.enter_context(ProgressLine(interval=INTERVAL))
         scheduler, jobs = options.scheduler, None
         if settings is not None:
-            scheduler = ends.enter_context(closing(submitted(settings)))
-            jobs = JobCount(scheduler, settings)
+            jobs = ends.enter_context(closing(Jobs(settings)))
+            scheduler = jobs.cluster
         connection = ends.enter_context(closing(Connection(scheduler, timeout)))
         if connection.dashboard:
             line.note(f"Dashboard: {connection.dashboard}")

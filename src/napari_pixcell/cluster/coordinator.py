@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distributed import Future
 
 import napari_pixcell
 from napari_pixcell.cluster.connection import FETCH, Connection, SchedulerLost
-from napari_pixcell.cluster.job_count import JobCount
 from napari_pixcell.cluster.worker_tasks import (
     DISK,
     WORKER,
     Answer,
-    Run,
+    ClusterRun,
     allow,
     inspect,
     make_chunk,
@@ -31,12 +30,16 @@ from napari_pixcell.datasets.parallel.worker_processes import Start
 from napari_pixcell.datasets.recipe.opening import open_for_making
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
+from napari_pixcell.datasets.recipe.style_sources import with_library_styles
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.lock import OWNER, locked
 from napari_pixcell.datasets.store.pair_files import disk_problems
 from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
 from napari_pixcell.engine.record import other_weights
 from napari_pixcell.errors import PixCellError
+
+if TYPE_CHECKING:
+    from napari_pixcell.cluster.jobs import Jobs
 
 LISTENS = 0.5  # seconds until it looks again for workers, and whether it was cancelled
 PATIENCE = 10.0  # seconds for a new file to appear on the file system of a worker
@@ -49,7 +52,7 @@ def make_on_cluster(
     start: Start,
     emit: Emit,
     cancelled: Callable[[], bool] = lambda: False,
-    jobs: JobCount | None = None,
+    jobs: Jobs | None = None,
     patience: float = PATIENCE,
 ) -> JoinedDataset | None:
     """Make the missing pairs of a dataset with the workers of a scheduler.
@@ -67,7 +70,7 @@ def make_on_cluster(
         Receives ``Progress`` in pairs, ``Notice`` of failures, ``Finished``.
     cancelled : callable
         Called about twice a second; complete pairs are kept.
-    jobs : JobCount, optional
+    jobs : Jobs, optional
         Starts and ends workers as they are needed. By default those that are there are used.
     patience : float
         Seconds for a new file to appear on the file system of a worker.
@@ -117,10 +120,11 @@ class _ClusterCoordinator:
     ) -> None:
         self.joined: JoinedDataset | None = None
         self.cancelled: Callable[[], bool] = lambda: False
-        self.jobs: JobCount | None = None
+        self.jobs: Jobs | None = None
         self.patience = PATIENCE
         self._folder, self._connection = folder, connection
-        self._request = DatasetRequest(str(folder), request.recipe, request.most)
+        recipe = request.recipe and with_library_styles(request.recipe)  # of this machine
+        self._request = DatasetRequest(str(folder), recipe, request.most)
         self._start, self._emit = start, emit
         self._workers: dict[str, _Worker] = {}
         self._refused: dict[str, str] = {}  # sentences by addresses
@@ -132,7 +136,7 @@ class _ClusterCoordinator:
     def run(self) -> None:
         """Prepare the dataset and make its pairs; the folder is locked."""
         mark = (self._folder / OWNER).read_text()
-        self._run = Run(str(self._folder), mark)
+        self._run = ClusterRun(str(self._folder), mark)
         self._family = self._family_name()
         self._connection.on_all(allow, self._run.folder, mark)
         try:
@@ -190,6 +194,10 @@ class _ClusterCoordinator:
         if self.jobs is not None:
             idle = [one.name for one in self._workers.values() if one.admitted and not one.task]
             self.jobs.adapt(wanted, idle)
+            if self.jobs.problem and not self._workers:
+                raise PixCellError(self.jobs.problem)
+            if self.jobs.problem:
+                self._note(self.jobs.problem)
         return ended
 
     def _admit(self, address: str, worker: _Worker, answer: Answer | None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,12 +17,15 @@ from dask.utils import parse_bytes
 from dask_jobqueue import LSFCluster, PBSCluster, SLURMCluster
 from dask_jobqueue.core import JobQueueCluster
 from dask_jobqueue.local import LocalJob
+from distributed.core import Status
 
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.errors import PixCellError
 
 MARGIN = 120  # seconds before the wall time at which a worker ends, so that its job is not killed
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LIMITS = ("TARGET", "SPILL", "PAUSE")  # of data that Dask holds, which is little here
+LONGEST = 300  # characters of a reason
 PATIENCE = 10  # seconds for a job on this machine to end
 
 
@@ -59,27 +64,95 @@ class ScriptCluster(JobQueueCluster):  # type: ignore[misc]
     job_cls = ScriptJob
 
 
-def submitted(settings: ClusterSettings) -> JobQueueCluster:
-    """Start a scheduler in this process. Its ``scale`` submits and cancels jobs.
+KINDS: dict[str, Any] = {
+    "local": ScriptCluster,
+    "slurm": SLURMCluster,
+    "pbs": PBSCluster,
+    "lsf": LSFCluster,
+}
+
+
+class Jobs:
+    """A scheduler in this process, and the jobs of its workers.
+
+    Parameters
+    ----------
+    settings : ClusterSettings
+
+    Attributes
+    ----------
+    cluster : JobQueueCluster
+        Its jobs are one worker each.
 
     Raises
     ------
     PixCellError
         If the scheduler cannot be started, for example on that network interface.
     """
-    kind: Any = {
-        "local": ScriptCluster,
-        "slurm": SLURMCluster,
-        "pbs": PBSCluster,
-        "lsf": LSFCluster,
-    }[settings.kind]
-    try:
-        return kind(**job_options(settings))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise PixCellError(
-            f"The scheduler of the cluster cannot be started: {error}. Check “interface” of the "
-            "cluster file."
-        ) from error
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self._settings, self._failures = settings, list[str]()
+        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # see “problem”
+        kind = KINDS[settings.kind]
+        job = _reporting(kind.job_cls, self._failures)
+        try:
+            self.cluster = kind(job_cls=job, **job_options(settings))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise PixCellError(
+                f"The scheduler of the cluster cannot be started: {error}. Check “interface” and "
+                "“logs” of the cluster file."
+            ) from error
+
+    def adapt(self, needed: int, idle: Sequence[str]) -> None:
+        """Submit jobs while chunks wait, again for those that have ended; cancel some at the end.
+
+        Parameters
+        ----------
+        needed : int
+            Workers that would have work.
+        idle : sequence of str
+            Names of the workers without work, which may end.
+        """
+        settings, planned = self._settings, len(self.cluster.worker_spec)
+        wanted = min(max(needed, settings.least_workers), settings.most_workers)
+        if planned <= wanted:
+            self.cluster.scale(wanted)
+        elif idle:
+            self.cluster.sync(self.cluster.scale_down, list(idle[: planned - wanted]))
+
+    @property
+    def problem(self) -> str:
+        """Why jobs could not be submitted, as a sentence; empty if all were."""
+        if not self._failures:
+            return ""
+        return (
+            f"A job could not be submitted: {self._failures[-1]}. Check the cluster file, and that "
+            "jobs can be submitted from this machine."
+        )
+
+    def close(self) -> None:
+        """Cancel all jobs, and end the scheduler."""
+        self.cluster.close()
+
+
+def _reporting(job: Any, failures: list[str]) -> Any:
+    """Return a class of jobs that keeps the reasons why some could not be submitted."""
+
+    class ReportingJob(job):  # type: ignore[misc]
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except Exception as error:
+                words = " ".join(str(error).split()).rstrip(".")
+                failures.append(words if len(words) <= LONGEST else f"…{words[-LONGEST:]}")
+                self.status = Status.failed
+                raise
+
+        async def close(self) -> None:
+            await super().close()
+            self.status = Status.closed
+
+    return ReportingJob
 
 
 def job_options(settings: ClusterSettings) -> dict[str, Any]:
@@ -89,14 +162,16 @@ def job_options(settings: ClusterSettings) -> dict[str, Any]:
     PyTorch are set in the job script.
     """
     directives = list(settings.directives)
-    threads = [f"export {name}={settings.cores}" for name in THREADS]
+    exports = [f"export {name}={settings.cores}" for name in THREADS]
+    # A worker would pause for ever if its models take most of the memory.
+    exports += [f"export DASK_DISTRIBUTED__WORKER__MEMORY__{what}=False" for what in LIMITS]
     options: dict[str, Any] = {
         "cores": 1,
         "processes": 1,
         "memory": settings.memory,
         "python": sys.executable,
         "job_name": "napari-pixcell",
-        "job_script_prologue": [*threads, *settings.prologue],
+        "job_script_prologue": [*exports, *settings.prologue],
         "interface": settings.interface or None,
         "log_directory": settings.logs or None,
         "scheduler_options": {"dashboard": settings.dashboard, "dashboard_address": ":0"},
@@ -107,7 +182,10 @@ def job_options(settings: ClusterSettings) -> dict[str, Any]:
     specific: dict[str, Any] = {"queue": settings.queue or None}
     match settings.kind:
         case "local":
-            options["scheduler_options"]["host"] = "127.0.0.1"
+            options["scheduler_options"] |= {
+                "host": "127.0.0.1",
+                "dashboard_address": "127.0.0.1:0",
+            }
             return options
         case "slurm":
             if settings.gpus:

@@ -36,6 +36,7 @@ TOPIC = "napari-pixcell"  # of messages to coordinators
 INTERVAL = 1.0  # seconds between messages about progress
 LOOKS = 1.0  # seconds between looks for the mark of the file system
 CHUNK, DISK, WORKER = "chunk", "disk", "worker"  # what a failure is due to
+ENDING = {Status.closing, Status.closing_gracefully, Status.closed, Status.failed}
 STOPPED: Answer = {"stopped": True}
 
 
@@ -46,7 +47,7 @@ class _Process:
         self.busy = threading.Lock()  # a worker may have several threads, but there is one engine
         self.runs: dict[str, str] = {}  # marks of the runs that may work on a dataset, by folders
         self._engines: dict[Start, DatasetEngine] = {}
-        self._made_for: Run | None = None
+        self._made_for: ClusterRun | None = None
         self._maker: ChunkMaker | None = None
 
     def engine(self, start: Start) -> DatasetEngine:
@@ -55,7 +56,7 @@ class _Process:
             self._engines[start] = start()
         return self._engines[start]
 
-    def maker(self, run: Run, start: Start, task: _Task) -> ChunkMaker:
+    def maker(self, run: ClusterRun, start: Start, task: _Task) -> ChunkMaker:
         """Return the maker of the chunks of a run, with its checks and references."""
         if self._maker is None or self._made_for != run:
             self._maker = None
@@ -67,7 +68,7 @@ class _Process:
 
 
 @dataclass(frozen=True)
-class Run:
+class ClusterRun:
     """One run of a coordinator.
 
     Parameters
@@ -85,13 +86,13 @@ class Run:
 class _Task:
     """What a task of a run needs to know of its worker."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ClusterRun) -> None:
         self._run, self._worker, self._shown = run, get_worker(), 0.0
 
     def cancelled(self) -> bool:
         """Return True if the coordinator or this worker has ended."""
         mark = PROCESS.runs.get(self._run.folder, self._run.mark)
-        return mark != self._run.mark or self._worker.status is not Status.running
+        return mark != self._run.mark or self._worker.status in ENDING
 
     def emit(self, event: Event) -> None:
         """Send progress and notices to the coordinator."""
@@ -116,7 +117,7 @@ def allow(folder: str, mark: str) -> None:
     PROCESS.runs[folder] = mark
 
 
-def inspect(run: Run, family: str, patience: float) -> Answer:
+def inspect(run: ClusterRun, family: str, patience: float) -> Answer:
     """Return the version and weights of this worker, and whether it sees the dataset.
 
     It waits for earlier tasks of this process, and ``patience`` seconds for the file system.
@@ -131,7 +132,7 @@ def inspect(run: Run, family: str, patience: float) -> Answer:
         return answer
 
 
-def _sees(run: Run, patience: float) -> bool:
+def _sees(run: ClusterRun, patience: float) -> bool:
     folder, until = Path(run.folder), time.monotonic() + patience
     while True:
         with suppress(OSError):
@@ -143,7 +144,7 @@ def _sees(run: Run, patience: float) -> bool:
         time.sleep(LOOKS)
 
 
-def prepare_dataset(run: Run, request: dict[str, Any], start: Start) -> Answer:
+def prepare_dataset(run: ClusterRun, request: dict[str, Any], start: Start) -> Answer:
     """Begin a dataset that the coordinator has locked, and prepare its styles and layouts."""
     with PROCESS.busy:
         task = _Task(run)
@@ -159,7 +160,7 @@ def prepare_dataset(run: Run, request: dict[str, Any], start: Start) -> Answer:
         return _answered(work)
 
 
-def make_chunk(run: Run, chunk: dict[str, Any], start: Start) -> Answer:
+def make_chunk(run: ClusterRun, chunk: dict[str, Any], start: Start) -> Answer:
     """Make a chunk, whose rows are then a part on disk."""
     with PROCESS.busy:
         task = _Task(run)
