@@ -11,7 +11,14 @@ from pathlib import Path
 
 import parallel_engines
 import pytest
-from dask_processes import OTHER_VERSION, OTHER_WEIGHTS, DaskProcesses, dask_processes
+from dask_processes import (
+    NO_PACKAGE,
+    OTHER_VERSION,
+    OTHER_WEIGHTS,
+    START,
+    DaskProcesses,
+    dask_processes,
+)
 from drawn_engine import drawn_recipe
 from parallel_engines import ACTED, AT, BlockEngine
 from same_datasets import is_whole, rows_of
@@ -162,33 +169,28 @@ def test_a_cancelled_run_keeps_its_pairs(connection: Connection, tmp_path: Path)
     is_whole(folder, PAIRS)
 
 
-@pytest.mark.parametrize(
-    ("name", "script", "sentence"),
-    [
-        (
-            "older",
-            OTHER_VERSION,
-            f"has napari-pixcell 0.0.1, and this process {napari_pixcell.__version__}. Install",
-        ),
-        ("reweighted", OTHER_WEIGHTS, "has other weights of demo (controlnet, encoder, "),
-    ],
-)
-def test_a_worker_that_differs_is_named_and_gets_no_work(
-    processes: DaskProcesses, connection: Connection, tmp_path, name, script, sentence
+def test_workers_that_differ_are_named_and_get_no_work(
+    processes: DaskProcesses, connection: Connection, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "data"
+    folder, own = tmp_path / "data", napari_pixcell.__version__
     make_on_cluster(
         request_of(folder, most=2), connection, parallel_engines.whole, lambda event: None
     )
-    processes.have(name, 1, script)
-    processes.wait(connection, 3)
+    processes.have("older", 1, OTHER_VERSION)
+    processes.have("reweighted", 1, OTHER_WEIGHTS)
+    processes.have("bare", 1, NO_PACKAGE + START)
+    processes.wait(connection, 5)
     joined, events = make(folder, connection)
     assert joined == WHOLE
-    (notice,) = notices(events)
-    assert notice.startswith(f"The worker {name}") and sentence in notice
-    assert notice.endswith("It gets no work.")
-    processes.end(name)
+    bare, older, reweighted = sorted(notices(events))
+    assert f"has napari-pixcell 0.0.1, and this process {own}. Install" in older
+    assert "has other weights of demo (" in reweighted and "encoder" in reweighted
+    assert "cannot import napari-pixcell (ModuleNotFoundError: " in bare
+    for name, notice in (("bare", bare), ("older", older), ("reweighted", reweighted)):
+        assert notice.startswith(f"The worker {name}") and notice.endswith("It gets no work.")
+        processes.end(name)
     processes.wait(connection, 2)
+    is_whole(folder, PAIRS)
 
 
 def test_a_folder_that_workers_do_not_see_is_refused_at_the_start(
@@ -210,6 +212,14 @@ def test_a_recipe_that_cannot_be_followed_is_refused(
     request = DatasetRequest(str(tmp_path / "data"), recipe)
     with pytest.raises(PixCellError, match="nothing"):
         make_on_cluster(request, connection, parallel_engines.whole, lambda event: None)
+
+
+def test_a_scheduler_without_the_package_is_named(tmp_path: Path) -> None:
+    with dask_processes(tmp_path, NO_PACKAGE) as bare:
+        connection = Connection(bare.address, TIMEOUT)
+        with pytest.raises(PixCellError, match=r"The scheduler tcp://.* cannot import napari-pixc"):
+            make(tmp_path / "data", connection)
+        connection.close()
 
 
 def test_a_scheduler_that_ends_is_named(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ START = """
 from distributed.cli.dask_worker import main
 main()
 """
+NO_PACKAGE = """
+import sys
+sys.modules["napari_pixcell"] = None
+"""
 OTHER_VERSION = f"""
 import napari_pixcell
 napari_pixcell.__version__ = "0.0.1"
@@ -35,15 +39,19 @@ class DaskProcesses:
     ----------
     folder : Path
         Of the log files.
+    before : str
+        Code that the scheduler runs first.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: str = "") -> None:
         self.folder = folder
         self.acted = folder / "acted"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._count = 0
-        program = ("-m", "distributed.cli.dask_scheduler")
-        self._start("scheduler", *program, "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        script = f"{before}\nfrom distributed.cli.dask_scheduler import main\nmain()"
+        self._start(
+            "scheduler", "-c", script, "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+        )
         self.address = self._scheduler_address()
 
     def have(self, name: str, count: int, script: str = START) -> None:
@@ -94,9 +102,9 @@ class DaskProcesses:
 
 
 @contextmanager
-def dask_processes(folder: Path) -> Iterator[DaskProcesses]:
+def dask_processes(folder: Path, before: str = "") -> Iterator[DaskProcesses]:
     """Run a scheduler for the duration of the block."""
-    processes = DaskProcesses(folder)
+    processes = DaskProcesses(folder, before)
     try:
         yield processes
     finally:

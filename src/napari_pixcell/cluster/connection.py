@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from distributed import Client, Future
 
+from napari_pixcell.cluster import worker_tasks
 from napari_pixcell.cluster.worker_tasks import TOPIC, Answer
 from napari_pixcell.errors import PixCellError
 
@@ -95,12 +96,50 @@ class Connection:
                 found.append(self._ended.get_nowait())
         return found
 
-    def on_all(self, function: Callable[..., None], *values: Any) -> None:
-        """Run a short function on all workers at once, beside their tasks."""
+    def run(
+        self, addresses: Collection[str], function: Callable[..., Any], *values: Any
+    ) -> dict[str, Any]:
+        """Run a short function on workers at once, beside their tasks.
+
+        Returns
+        -------
+        dict
+            Results by addresses. That of a worker where it failed is the exception.
+        """
+        if not addresses:
+            return {}
+        workers = list(addresses)
         with self._talking():
-            self._client.run(function, *values, on_error="ignore")
+            found = self._client.run(function, *values, workers=workers, on_error="return")
+        return dict(found)
+
+    def versions(self, addresses: Collection[str]) -> dict[str, Any]:
+        """Return the versions of napari-pixcell that workers import, or exceptions."""
+        return self.run(addresses, _version, worker_tasks.__name__)
+
+    def scheduler_version(self) -> Any:
+        """Return the version of napari-pixcell that the scheduler imports, or an exception.
+
+        It reads the names of the functions of tasks, and so must have them.
+        """
+        with self._talking():
+            try:
+                return self._client.run_on_scheduler(_version, worker_tasks.__name__)
+            except ImportError as error:
+                return error
 
     def close(self) -> None:
         """End the connection. Tasks that have not begun are discarded."""
         with suppress(OSError, TimeoutError):
             self._client.close()
+
+
+def _version(module: str) -> str:
+    import importlib
+
+    importlib.import_module(module)
+    return str(importlib.import_module(module.split(".")[0]).__version__)
+
+
+# So it travels as code. A worker that cannot import the module of a task would end, without a word.
+_version.__module__ = "__main__"

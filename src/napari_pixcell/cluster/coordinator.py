@@ -138,7 +138,10 @@ class _ClusterCoordinator:
         mark = (self._folder / OWNER).read_text()
         self._run = ClusterRun(str(self._folder), mark)
         self._family = self._family_name()
-        self._connection.on_all(allow, self._run.folder, mark)
+        scheduler = f"The scheduler {self._connection.name}"
+        sentence = _other_version(scheduler, self._connection.scheduler_version())
+        if sentence:
+            raise PixCellError(sentence)
         try:
             self._prepare()
             self._make()
@@ -187,10 +190,8 @@ class _ClusterCoordinator:
                 worker.task.cancel()
                 worker.task = None
                 ended.append((worker, None))
-        for address in found.keys() - self._workers.keys() - self._refused.keys():
-            worker = self._workers[address] = _Worker(found[address])
-            values = self._run, self._family, self.patience
-            worker.task = self._connection.submit(address, inspect, *values)
+        new = found.keys() - self._workers.keys() - self._refused.keys()
+        self._meet({address: found[address] for address in new})
         if self.jobs is not None:
             idle = [one.name for one in self._workers.values() if one.admitted and not one.task]
             self.jobs.adapt(wanted, idle)
@@ -200,12 +201,29 @@ class _ClusterCoordinator:
                 self._note(self.jobs.problem)
         return ended
 
+    def _meet(self, names: dict[str, str]) -> None:
+        """Inspect workers that have joined, those with another version excepted."""
+        versions = self._connection.versions(names)
+        self._workers |= {address: _Worker(names[address]) for address in versions}
+        for address, version in versions.items():
+            sentence = _other_version(self._described(address), version)
+            if sentence:
+                self._refuse(address, sentence)
+        same = [address for address in versions if address in self._workers]
+        self._connection.run(same, allow, self._run.folder, self._run.mark)
+        for address in same:
+            values = self._run, self._family, self.patience
+            self._workers[address].task = self._connection.submit(address, inspect, *values)
+
+    def _described(self, address: str) -> str:
+        return f"The worker {self._workers[address].name} ({address})"
+
     def _admit(self, address: str, worker: _Worker, answer: Answer | None) -> None:
         """Use a worker, or refuse it by name."""
         if answer is None:
             del self._workers[address]  # it is asked again if it is still there
             return
-        sentence = self._objection(f"The worker {worker.name} ({address})", answer)
+        sentence = self._objection(self._described(address), answer)
         if sentence:
             self._refuse(address, sentence)
         else:
@@ -213,17 +231,8 @@ class _ClusterCoordinator:
             worker.admitted = True
 
     def _objection(self, name: str, answer: Answer) -> str:
-        own = napari_pixcell.__version__
         if "failed" in answer:
-            return (
-                f"{name} cannot import napari-pixcell {own}: {answer['failed']}. Install the same "
-                "version, with the extra “cluster”, in its environment."
-            )
-        if answer["version"] != own:
-            return (
-                f"{name} has napari-pixcell {answer['version']}, and this process {own}. Install "
-                "the same version on both."
-            )
+            return f"{name} cannot be used. {answer['failed']}."
         if not answer["sees"]:
             return (
                 f"{name} does not see the folder {self._folder}. Choose a folder with --out on a "
@@ -273,7 +282,7 @@ class _ClusterCoordinator:
             return
         until = time.monotonic() + ENDING
         try:
-            self._connection.on_all(allow, self._run.folder, "")
+            self._connection.run(self._workers, allow, self._run.folder, "")
             while any(w.task for w in busy) and time.monotonic() < until:
                 ended = self._connection.ended(LISTENS)
                 alive = self._connection.workers()
@@ -360,9 +369,25 @@ class _ClusterCoordinator:
                 self._chunks.failed(chunk, reason, of_disk=kind == DISK)
                 address = next((a for a, one in self._workers.items() if one is worker), None)
                 if kind == WORKER and address is not None:
-                    self._refuse(address, f"The worker {worker.name} ({address}): {reason}")
+                    self._refuse(address, f"{self._described(address)}: {reason}")
             case _:
                 self._chunks.lost(chunk, f"the worker {worker.name} has ended")
+
+
+def _other_version(name: str, version: Any) -> str:
+    """Return what is wrong with the napari-pixcell of a worker; empty if it is the same."""
+    own = napari_pixcell.__version__
+    if version == own:
+        return ""
+    if isinstance(version, str):
+        return (
+            f"{name} has napari-pixcell {version}, and this process {own}. Install the same "
+            "version on both."
+        )
+    return (
+        f"{name} cannot import napari-pixcell ({type(version).__name__}: {str(version)[:200]}). "
+        f"Install version {own} with the extra “cluster” in its environment."
+    )
 
 
 def _answer_of(task: Any) -> Answer | None:

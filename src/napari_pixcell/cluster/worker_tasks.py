@@ -17,7 +17,6 @@ from typing import Any
 from distributed import get_worker
 from distributed.core import Status
 
-import napari_pixcell
 from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker
 from napari_pixcell.datasets.parallel.chunks import Chunk
 from napari_pixcell.datasets.parallel.worker_processes import Start
@@ -118,13 +117,12 @@ def allow(folder: str, mark: str) -> None:
 
 
 def inspect(run: ClusterRun, family: str, patience: float) -> Answer:
-    """Return the version and weights of this worker, and whether it sees the dataset.
+    """Return the weights of this worker, and whether it sees the dataset.
 
     It waits for earlier tasks of this process, and ``patience`` seconds for the file system.
     """
     with PROCESS.busy:
-        answer: Answer = {"version": napari_pixcell.__version__, "weights": {}}
-        answer["sees"] = _sees(run, patience)
+        answer: Answer = {"weights": {}, "sees": _sees(run, patience)}
         try:
             answer["weights"] = weights_of(family)
         except PixCellError as error:
