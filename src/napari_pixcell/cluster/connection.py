@@ -114,8 +114,12 @@ class Connection:
         return dict(found)
 
     def versions(self, addresses: Collection[str]) -> dict[str, Any]:
-        """Return the versions of napari-pixcell that workers import, or exceptions."""
-        return self.run(addresses, _version, worker_tasks.__name__)
+        """Return the versions of napari-pixcell that workers import, or exceptions.
+
+        Workers that have ended meanwhile are left out.
+        """
+        found = self.run(addresses, _version, worker_tasks.__name__)
+        return {address: one for address, one in found.items() if not isinstance(one, OSError)}
 
     def scheduler_version(self) -> Any:
         """Return the version of napari-pixcell that the scheduler imports, or an exception.

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dask.utils import parse_bytes
-from dask_jobqueue import LSFCluster, PBSCluster, SLURMCluster
 from dask_jobqueue.core import JobQueueCluster
 from dask_jobqueue.local import LocalJob
+from dask_jobqueue.lsf import LSFCluster
+from dask_jobqueue.pbs import PBSCluster
+from dask_jobqueue.slurm import SLURMCluster
 from distributed.core import Status
 
 from napari_pixcell.cluster.settings import ClusterSettings
@@ -29,7 +31,7 @@ LONGEST = 300  # characters of a reason
 PATIENCE = 10  # seconds for a job on this machine to end
 
 
-class ScriptJob(LocalJob):  # type: ignore[misc]
+class ScriptJob(LocalJob):
     """A job script that runs on this machine, in a session of its own."""
 
     _running: ClassVar[dict[str, subprocess.Popen[bytes]]] = {}
@@ -51,14 +53,16 @@ class ScriptJob(LocalJob):  # type: ignore[misc]
     @classmethod
     async def _close_job(cls, job_id: str, cancel_command: object) -> None:
         process = cls._running.pop(job_id, None)
-        for number in (signal.SIGTERM, signal.SIGKILL) if process is not None else ():
+        if process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(int(job_id), number)
             with suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(process.wait, PATIENCE)
 
 
-class ScriptCluster(JobQueueCluster):  # type: ignore[misc]
+class ScriptCluster(JobQueueCluster):
     """Job scripts that run on this machine, to try a cluster file before it goes to a cluster."""
 
     job_cls = ScriptJob
