@@ -154,10 +154,10 @@ class _ClusterCoordinator:
         working = list[PoolWorker]()
         try:
             while self._hand_out(working):
+                self._chunks.show(len(self._pool.admitted))
                 for worker, answer in self._pool.wait(self._chunks.needed):
                     working.remove(worker)
                     self._receive(worker, answer)
-                self._chunks.show(len(self._pool.admitted))
         finally:  # also when cancelled
             self._pool.end()
             self.joined = self._chunks.finish()
