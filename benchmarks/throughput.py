@@ -21,6 +21,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -152,6 +153,7 @@ def throughput(pairs: int, rounds: int, steps: int, blocks: list[int]) -> dict[s
                 if in_series:
                     stack.enter_context(series())
                 seconds[way].append(made(engine, asked, block, watches[way]))
+            print(f"{way}: {seconds[way][-1]:.1f} s", file=sys.stderr, flush=True)
     found = {}
     stages = {way: watch.per_pair(pairs * rounds) for way, watch in watches.items()}
     for way, (_, in_series) in ways.items():

@@ -99,19 +99,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sync_files(paths: Iterable[Path]) -> None:
-    """Force files and their names to disk.
+def sync_files(paths: Iterable[Path], root: Path) -> None:
+    """Force files in a folder or its subfolders to disk, with the names of all of them.
 
     Raises
     ------
     OSError
         If the disk fails.
     """
-    folders = set()
+    folders = {root}
     for path in paths:
         with path.open("r+b") as file:
             os.fsync(file.fileno())
-        folders.add(path.parent)
+        folders |= {parent for parent in path.parents if parent.is_relative_to(root)}
     for folder in sorted(folders):
         sync_folder(folder)
 

@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import parallel_engines
 import pytest
 from drawn_engine import drawn_recipe
+from faults import count, power_cut
 from parallel_engines import ACTED, AT, BlockEngine
 from PIL import Image
 
@@ -24,6 +26,7 @@ from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.opening import prepare_dataset
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS, part_paths, read_part
@@ -243,6 +246,33 @@ def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(tmp_pat
     assert state(folder) == state(alone(tmp_path / "alone"))
 
 
+def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path) -> None:
+    def work(folder: Path) -> None:
+        make_shard(request, Shard(0, 6), BlockEngine(), lambda event: None)
+        join_dataset(Dataset(folder))
+
+    def made(folder: Path) -> dict[int, dict[str, Any]]:
+        rows = [row for path in part_paths(folder) for row in read_part(path).rows]
+        return {row["index"]: row for row in (*rows, *Dataset(folder).rows())}
+
+    begun, request = tmp_path / "begun", request_of(tmp_path / "whole")
+    prepare_dataset(request_of(begun), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    shutil.copytree(begun, tmp_path / "whole")
+    calls, counts = count(lambda: work(tmp_path / "whole")), []
+    for number in range(calls - 1, 0, -3):
+        root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
+        shutil.copytree(begun, root / "data")
+        request = request_of(root / "data")
+        assert power_cut(number, lambda root=root: work(root / "data"), root, kept)
+        rows = made(kept / "data")
+        for row in rows.values():
+            for name, sha256 in row["files"].items():
+                data = (kept / "data" / name).read_bytes()
+                assert hashlib.sha256(data).hexdigest() == sha256, (number, name)
+        counts.append(len(rows))
+    assert counts == sorted(counts, reverse=True) and {0, 2} == set(counts)
+
+
 # -- failures ------------------------------------------------------------------------------
 
 
@@ -347,10 +377,10 @@ def test_pairs_that_are_not_checked_for_copies_are_reported(
     compared = [row["scores"]["copy_pixels"] is not None for row in Dataset(folder).rows()]
     assert compared == [True, False, False]
     found = check_dataset(Dataset(folder))
-    assert found.counts["uncopied"] == 2
-    assert "2 pairs were not checked for copies of real tissue (pair 1, pair 2)." in str(
-        found.sentences
-    )
+    assert found.whole and found.to_dict()["not checked for copies"] == 2
+    assert found.sentences[1].startswith("2 pairs were not checked for copies of real tissue. To")
+    page = write_report(Dataset(folder), tmp_path / "report.html").read_text("utf-8")
+    assert "Not checked for copies of real tissue" in page
 
 
 # -- refusals ------------------------------------------------------------------------------

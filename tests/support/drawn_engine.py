@@ -103,7 +103,8 @@ class DrawnEngine:
                     emit(made)
         emit(Finished())
 
-    def at_once(self, family: str) -> int:
+    def at_once(self, name: str) -> int:
+        """Return how many pairs of a dataset are generated together."""
         return 1
 
     def draw(self, request: GenerateRequest) -> list[Variant]:

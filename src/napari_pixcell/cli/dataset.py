@@ -9,7 +9,13 @@ from pathlib import Path
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.dataset_cluster import on_cluster, run_on_cluster
-from napari_pixcell.cli.dataset_processes import WORKERS, in_processes, join_parts, run_in_processes
+from napari_pixcell.cli.dataset_processes import (
+    WORKERS,
+    in_processes,
+    join_parts,
+    run_in_processes,
+    summary,
+)
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
@@ -125,8 +131,6 @@ def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
     if in_processes(options):
         return run_in_processes(request, options)
     from napari_pixcell.datasets.recipe.making import make_dataset
-    from napari_pixcell.datasets.report.sheets import write_first_sheet
-    from napari_pixcell.datasets.store.table import PairTable
 
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
@@ -144,16 +148,7 @@ def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
         line.note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
         return {cli.EXIT_CODE: 130}
     line.end()
-    dataset = Dataset(request.folder)
-    table = PairTable(dataset)
-    sheet = write_first_sheet(dataset) if len(table) else None
-    return {
-        "folder": request.folder,
-        "pairs": len(table),
-        "planned": len(dataset.plan),
-        "flagged": int(table.flagged.sum()),
-        "first pairs": str(sheet),
-    }
+    return summary(request.folder)
 
 
 @cli.command("dataset check", FOLDER)

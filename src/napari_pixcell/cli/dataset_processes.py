@@ -76,16 +76,24 @@ def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Resul
 
 def made_result(request: DatasetRequest, found: JoinedDataset | None) -> cli.Result:
     """Return the result of a dataset that workers have made."""
+    failed = found.failed if found is not None else 0
+    return summary(request.folder) | {"failed": failed, cli.EXIT_CODE: int(failed > 0)}
+
+
+def summary(folder: str) -> cli.Result:
+    """Return what a dataset holds, after its first pairs were drawn on a sheet."""
+    from napari_pixcell.datasets.report.sheets import write_first_sheet
     from napari_pixcell.datasets.store.table import PairTable
 
-    assert found is not None
+    dataset = Dataset(folder)
+    table = PairTable(dataset)
+    sheet = write_first_sheet(dataset) if len(table) else None
     return {
-        "folder": request.folder,
-        "pairs": found.pairs,
-        "planned": found.planned,
-        "flagged": int(PairTable(Dataset(request.folder)).flagged.sum()),
-        "failed": found.failed,
-        cli.EXIT_CODE: int(found.failed > 0),
+        "folder": folder,
+        "pairs": len(table),
+        "planned": len(dataset.plan),
+        "flagged": int(table.flagged.sum()),
+        "first pairs": str(sheet),
     }
 
 

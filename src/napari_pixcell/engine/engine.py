@@ -29,8 +29,8 @@ from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.slides.stored_picture import Picture
 
 OUTLINING = "Outlining the cells"
-# Measured by benchmarks/throughput.py --passes on the demo family: two images in a pass take 3 %
-# less than one by one, and eight 10 % more, as they do not fit into the cache.
+# Measured by benchmarks/throughput.py --passes on the demo family: two images in a pass take 3 to
+# 6 % less CPU time than one by one. More gain nothing more, and eight took up to 13 % longer.
 AT_ONCE_ON_CPU = 2
 
 T = TypeVar("T")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell import __version__
 from napari_pixcell.cells.methods import METHODS
 from napari_pixcell.engine.batching import TilePasses, shared_settings
 from napari_pixcell.engine.conditions import canvas_of
@@ -28,7 +25,7 @@ from napari_pixcell.engine.events import (
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.pipeline import match_tile
-from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.record import Record, installed_versions, pixels_sha256
 from napari_pixcell.engine.repair import ONE_TILE
 from napari_pixcell.engine.repairing import RepairedVariant, RepairProgress, repair_variant
 from napari_pixcell.engine.request_values import (
@@ -283,7 +280,7 @@ class ImageGenerator:
         record = Record(
             request=variant,
             weights=made_by.weights,
-            versions=_versions(),
+            versions=installed_versions(),
             device=made_by.device,
             sha256=pixels_sha256(image),
             licence=made_by.family.licence,
@@ -376,11 +373,6 @@ class ImageGenerator:
         if self._loaded.compiled:
             parts.append("compiled")
         return ", ".join(parts)
-
-
-def _versions() -> dict[str, str]:
-    versions: dict[str, Any] = {"napari-pixcell": __version__, "python": platform.python_version()}
-    return versions | {name: version(name) for name in ("torch", "diffusers", "numpy")}
 
 
 def _raw(request: GenerateRequest) -> GenerateRequest:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell import __version__
 from napari_pixcell.cells.combining import take_out
 from napari_pixcell.engine.repair import RepairOutcome
 from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
@@ -37,6 +40,12 @@ def pixels_sha256(image: Any) -> str:
     for top in range(0, image.shape[0], ROWS_HASHED):
         digest.update(np.ascontiguousarray(image[top : top + ROWS_HASHED]).tobytes())
     return digest.hexdigest()
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of napari-pixcell and of the libraries it computes with."""
+    values = {"napari-pixcell": __version__, "python": platform.python_version()}
+    return values | {name: version(name) for name in ("torch", "diffusers", "numpy")}
 
 
 @dataclass(frozen=True)

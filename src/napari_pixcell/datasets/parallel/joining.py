@@ -23,7 +23,7 @@ from napari_pixcell.datasets.store.parts import (
 from napari_pixcell.datasets.store.recovery import unfinished_in
 from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets, read_rows
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import sync_folder, write_whole
 
 FAILED = "failed.jsonl"  # a row for each pair that could not be made: its number and the reason
 MOST_RANGES = 3
@@ -94,6 +94,7 @@ class Joining:
         finally:
             if rows:
                 self.files.keep(list(rows.values()), embeddings)
+                sync_folder(self.dataset.folder)  # the manifest may be new
             for path in read:
                 path.unlink()
 

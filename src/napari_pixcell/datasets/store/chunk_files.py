@@ -43,7 +43,7 @@ class ChunkFiles(PairFiles):
     def _open(self) -> None:
         folder, own = self.dataset.folder, self._part
         for earlier in readable_parts([part_path(folder, own.first)]):
-            if earlier.stop == own.stop:
+            if earlier.stop <= own.stop:  # a run may have asked for fewer pairs
                 self.facts = earlier.facts
                 own.embeddings.extend(earlier.embeddings)
                 own.rows.extend(earlier.rows)
@@ -66,7 +66,7 @@ class ChunkFiles(PairFiles):
         OSError
             If the disk is full or fails; there is no new part then.
         """
-        sync_files(self._written)
+        sync_files(self._written, self.dataset.folder)
         own = self._part
         rows = sorted(own.rows, key=lambda row: int(row["index"]))
         part = DatasetPart(own.first, own.stop, self.facts, rows, own.embeddings, self.failed)

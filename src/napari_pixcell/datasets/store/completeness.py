@@ -44,6 +44,7 @@ SHOWN = 3
 RESUME = "Resume the dataset"
 RESTORE = "Restore the files from a copy, or make the dataset again in a new folder"
 ROWS = "Restore manifest.jsonl from a copy"
+WITH_TISSUE = "To check copies, make pairs where the dataset was prepared (see PIXCELL_DATA_DIR)"
 # The problem, as “1 image is …” and “2 images are …”, and its remedy.
 KINDS = {
     "unprepared": ("The styles and layouts are not complete yet", "", RESUME),
@@ -92,11 +93,6 @@ KINDS = {
         "images' records differ from their rows in seed, style, layout or pixels",
         RESTORE,
     ),
-    "uncopied": (
-        "pair was not checked for copies of real tissue",
-        "pairs were not checked for copies of real tissue",
-        "Make such datasets where the real tissue of their styles is kept (PIXCELL_DATA_DIR)",
-    ),
     "weights": (
         "image was made with other weights than the first pair",
         "images were made with other weights than the first pair",
@@ -127,6 +123,7 @@ class Findings:
 
     pairs: int = 0  # that exist
     planned: int = 0
+    uncopied: int = 0  # pairs that could not be checked for copies; no problem of their files
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)  # names of files or pairs
 
@@ -145,9 +142,13 @@ class Findings:
     @property
     def sentences(self) -> list[str]:
         """Each problem and its remedy in words."""
+        found = [self._sentence(kind) for kind in KINDS if kind in self.counts]
         if self.whole:
-            return [f"{counted(self.pairs, 'pair')}: complete, marked as synthetic and traceable."]
-        return [self._sentence(kind) for kind in KINDS if kind in self.counts]
+            found = [f"{counted(self.pairs, 'pair')}: complete, marked as synthetic and traceable."]
+        if self.uncopied:
+            pairs = counted(self.uncopied, "pair was", "pairs were")
+            found.append(f"{pairs} not checked for copies of real tissue. {WITH_TISSUE}.")
+        return found
 
     def _sentence(self, kind: str) -> str:
         count, shown = self.counts[kind], self.examples[kind]
@@ -161,6 +162,8 @@ class Findings:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
         value = {"pairs": self.pairs, "planned": self.planned, "whole": self.whole}
+        if self.uncopied:
+            value["not checked for copies"] = self.uncopied
         return value | {"findings": self.sentences, "counts": dict(self.counts)}
 
 
@@ -290,7 +293,7 @@ class _Check:
             self.findings.add("names", named)
             return
         if self.tissue and not was_compared(row):
-            self.findings.add("uncopied", named)
+            self.findings.uncopied += 1
         hashes = row["files"]
         picture = self._read(image, hashes[image])
         labels = self._read(mask, hashes[mask]) if mask_name else None
