@@ -13,6 +13,7 @@ from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.errors import PixCellError
 
+EXTRA = ("dask", "dask_jobqueue", "distributed")
 TIMEOUT = "PIXCELL_SCHEDULER_TIMEOUT"  # environment variable
 SECONDS = 30.0  # to wait for a scheduler
 
@@ -32,9 +33,12 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
         from napari_pixcell.cluster.coordinator import make_on_cluster
         from napari_pixcell.cluster.jobs import Jobs
     except ModuleNotFoundError as error:
+        package = str(error.name).split(".")[0]
+        if package not in EXTRA:
+            raise
         raise PixCellError(
-            f"The package {error.name} is missing, which clusters need. Install it with: pip "
-            'install "napari-pixcell[cluster]"'
+            f"The package {package} is missing, which clusters need. Install it with: pip install "
+            '"napari-pixcell[cluster]"'
         ) from error
     timeout = _timeout()
     with ExitStack() as ends:
