@@ -213,6 +213,12 @@ def make_styles(folder: Path) -> None:
     np.save(folder / "half.npy", np.zeros((1, 1, 128), np.float16))
 
 
+def make_clusters(folder: Path) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text("utf-8")
+    for number, example in enumerate(documented.split("```toml\n")[1:]):
+        (folder / f"{number}.toml").write_text(example.split("```")[0], "utf-8")
+
+
 def make_families(folder: Path) -> None:
     for source in (EARLIER / "config" / "families").iterdir():
         shutil.copy(source, folder / "earlier.toml")

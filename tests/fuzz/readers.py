@@ -105,6 +105,12 @@ def read_style(path: Path) -> None:
         _load(path)
 
 
+def read_cluster(path: Path) -> None:
+    from napari_pixcell.cluster.settings import ClusterSettings
+
+    ClusterSettings.load(path)
+
+
 def read_families(path: Path) -> None:
     from napari_pixcell.folders import config_folder
     from napari_pixcell.models.catalogue import BUILT_IN
@@ -353,6 +359,7 @@ READERS: dict[str, Reader] = {
     "records": Reader(bases.make_records, read_record),
     "recipes": Reader(bases.make_recipes, read_recipe),
     "styles": Reader(bases.make_styles, read_style),
+    "clusters": Reader(bases.make_clusters, read_cluster),
     "families": Reader(bases.make_families, read_families),
     "preferences": Reader(bases.make_preferences, read_preferences),
     "sessions": Reader(bases.make_sessions, read_session),

@@ -68,6 +68,15 @@ def kills_coordinator() -> DrawnEngine:
     return ActingEngine(lambda: os.kill(os.getppid(), signal.SIGKILL))
 
 
+def kills_owner() -> DrawnEngine:
+    """Kill the process that a file beside the mark names: a coordinator on another machine."""
+
+    def kill() -> None:
+        os.kill(int(Path(os.environ[ACTED] + ".owner").read_text()), signal.SIGKILL)
+
+    return ActingEngine(kill)
+
+
 def refuses_one() -> DrawnEngine:
     engine = BlockEngine()
     engine.refuses = {AT}

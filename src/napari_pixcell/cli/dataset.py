@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.dataset_cluster import on_cluster, run_on_cluster
 from napari_pixcell.cli.dataset_processes import (
     WORKERS,
     in_processes,
@@ -125,6 +126,8 @@ def resume(options: cli.Options) -> cli.Result:
 
 
 def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    if on_cluster(options):
+        return run_on_cluster(request, options)
     if in_processes(options):
         return run_in_processes(request, options)
     from napari_pixcell.datasets.recipe.making import make_dataset

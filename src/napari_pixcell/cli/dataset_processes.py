@@ -18,6 +18,7 @@ from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
 if TYPE_CHECKING:
+    from napari_pixcell.datasets.parallel.joining import JoinedDataset
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
 MOST_WORKERS = 256
@@ -30,6 +31,10 @@ WORKERS = cli.exclusive(
         metavar="I/N",
         help="only shard I of N, from 0/N on; afterwards: “dataset join”. For job arrays",
     ),
+    cli.argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="with the workers of a Dask scheduler"
+    ),
+    cli.path("--cluster", "FILE.toml", "in jobs of SLURM, PBS or LSF; see docs/clusters.md"),
 )
 
 
@@ -62,10 +67,15 @@ def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Resul
 
     line = ProgressLine(interval=INTERVAL)
     try:
-        found = make_with_workers(request, start_engine, environments, _tell(line))
+        found = make_with_workers(request, start_engine, environments, tell(line))
     except KeyboardInterrupt:
-        return _cancelled(line)
+        return cancelled(line)
     line.end()
+    return made_result(request, found)
+
+
+def made_result(request: DatasetRequest, found: JoinedDataset | None) -> cli.Result:
+    """Return the result of a dataset that workers have made."""
     failed = found.failed if found is not None else 0
     return summary(request.folder) | {"failed": failed, cli.EXIT_CODE: int(failed > 0)}
 
@@ -96,9 +106,9 @@ def _run_shard(request: DatasetRequest, text: str) -> cli.Result:
         raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
     line = ProgressLine(interval=INTERVAL)
     try:
-        failed = make_shard(request, shard, engine(), _tell(line))
+        failed = make_shard(request, shard, engine(), tell(line))
     except KeyboardInterrupt:
-        return _cancelled(line)
+        return cancelled(line)
     line.end()
     code = int(len(failed) > 0)
     found = {"folder": request.folder, "shard": str(shard), "failed": len(failed)}
@@ -118,9 +128,9 @@ def prepare(options: cli.Options) -> cli.Result:
     request = DatasetRequest(str(options.out), DatasetRecipe.load(options.recipe))
     line = ProgressLine(interval=INTERVAL)
     try:
-        prepare_dataset(request, engine().run, _tell(line), block=engine().at_once)
+        prepare_dataset(request, engine().run, tell(line), block=engine().at_once)
     except KeyboardInterrupt:
-        return _cancelled(line)
+        return cancelled(line)
     line.end()
     dataset = Dataset(options.out)
     pairs, size = len(dataset.plan), chunk_size(dataset)
@@ -181,7 +191,9 @@ def _gpus(text: str) -> list[str]:
     return [devices[number] for number in dict.fromkeys(map(int, numbers))]
 
 
-def _tell(line: ProgressLine) -> Callable[[Event], None]:
+def tell(line: ProgressLine) -> Callable[[Event], None]:
+    """Return a function that shows progress and notices."""
+
     def on_event(event: Event) -> None:
         if isinstance(event, Notice):
             line.note(event.message)
@@ -191,6 +203,7 @@ def _tell(line: ProgressLine) -> Callable[[Event], None]:
     return on_event
 
 
-def _cancelled(line: ProgressLine) -> cli.Result:
+def cancelled(line: ProgressLine) -> cli.Result:
+    """Return the result of a cancelled command, and print how to resume."""
     line.note("Cancelled. To resume, run the same command again.")
     return {cli.EXIT_CODE: 130}

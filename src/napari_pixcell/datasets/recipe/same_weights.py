@@ -5,6 +5,8 @@ Pictures of two editions of a family would look like one dataset, but have two d
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from napari_pixcell.datasets.store.dataset import STYLES, Dataset
 from napari_pixcell.engine.record import Record, other_weights
 from napari_pixcell.errors import PixCellError
@@ -54,7 +56,18 @@ def check_weights(dataset: Dataset, weights: dict[str, str], part: str) -> None:
 
 def installed_weights(dataset: Dataset, *kinds: str) -> dict[str, str]:
     """Return the sha256 of the installed weight files of some parts of a dataset's family."""
-    parts = [part for part in get_family(dataset.description.family).parts if part.kind in kinds]
+    return weights_of(dataset.description.family, kinds) if kinds else {}
+
+
+def weights_of(family: str, kinds: Collection[str] = ()) -> dict[str, str]:
+    """Return the sha256 of the installed weight files of some parts of a family, or of all.
+
+    Raises
+    ------
+    PixCellError
+        If there is no such family.
+    """
+    parts = [part for part in get_family(family).parts if part.kind in kinds or not kinds]
     found = {part.kind: find(part) for part in parts if part.kind != "lora"}
     return {kind: cached_sha256(one.weights) for kind, one in found.items() if one is not None}
 

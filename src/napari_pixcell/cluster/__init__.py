@@ -1,0 +1,1 @@
+"""Datasets made on a cluster, with Dask distributed: the only package that imports it."""
