@@ -114,7 +114,7 @@ class WorkerPool:
         MakingCancelled
             If the user cancelled.
         PixCellError
-            If no worker may be used, or the scheduler has a version of its own.
+            If no worker may be used, or the scheduler has another version.
         """
         scheduler = f"The scheduler {self.connection.name}"
         sentence = _other_version(scheduler, self.connection.scheduler_version())
