@@ -43,7 +43,7 @@ class PoolWorker:
 
     name: str
     address: str
-    task: Future | None = None
+    task: Future[Any] | None = None
     chunk: Chunk | None = None
     admitted: bool = False
 
