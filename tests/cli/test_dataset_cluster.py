@@ -43,7 +43,7 @@ def test_a_cluster_file_runs_job_scripts_that_make_a_dataset(
     assert [path.suffix for path in logs.iterdir()] == [".log"]
     lines = found["stderr"].splitlines()
     assert "6 of 6 pairs" in lines and any(", 1 worker" in line for line in lines)
-    assert "\r" not in found["stderr"]
+    assert "\r" not in found["stderr"] and "Dashboard" not in found["stderr"]
     assert run("dataset", "check", out)["code"] == 0
 
 

@@ -90,6 +90,7 @@ def test_two_workers_make_the_dataset_that_one_process_makes(
     connection: Connection, alone, tmp_path: Path
 ) -> None:
     folder = tmp_path / "data"
+    assert connection.dashboard.startswith("http://127.0.0.1:")
     some = make_on_cluster(
         request_of(folder, most=3), connection, parallel_engines.whole, lambda event: None
     )

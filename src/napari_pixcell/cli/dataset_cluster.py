@@ -48,7 +48,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
             jobs = ends.enter_context(closing(Jobs(settings)))
             scheduler = jobs.cluster
         connection = ends.enter_context(closing(Connection(scheduler, timeout)))
-        if connection.dashboard:
+        if connection.dashboard and (settings is None or settings.dashboard):
             line.note(f"Dashboard: {connection.dashboard}")
         start = dataset_processes.start_engine
         try:

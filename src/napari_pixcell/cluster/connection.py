@@ -40,7 +40,7 @@ class Connection:
     def __init__(self, scheduler: Any, timeout: float) -> None:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures become sentences
         self.name = scheduler if isinstance(scheduler, str) else scheduler.scheduler_address
-        self._ended: SimpleQueue[Future] = SimpleQueue()
+        self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self.messages: SimpleQueue[Answer] = SimpleQueue()
         try:
             self._client = Client(scheduler, timeout=timeout, set_as_default=False)
@@ -80,14 +80,14 @@ class Connection:
             found = self._client.scheduler_info()["workers"]
         return {address: str(worker["name"]) for address, worker in found.items()}
 
-    def submit(self, address: str, function: Callable[..., Answer], *values: Any) -> Future:
+    def submit(self, address: str, function: Callable[..., Answer], *values: Any) -> Future[Any]:
         """Send a task to a worker. :meth:`ended` returns it once it has ended."""
         with self._talking():
             future = self._client.submit(function, *values, workers=[address], pure=False)
             future.add_done_callback(self._ended.put)
         return future
 
-    def ended(self, timeout: float) -> list[Future]:
+    def ended(self, timeout: float) -> list[Future[Any]]:
         """Wait for tasks that have ended, and return them; empty after ``timeout`` seconds."""
         found = []
         with suppress(Empty):

@@ -43,7 +43,7 @@ class PoolWorker:
 
     name: str
     address: str
-    task: Future | None = None
+    task: Future[Any] | None = None
     chunk: Chunk | None = None
     admitted: bool = False
 
@@ -114,7 +114,7 @@ class WorkerPool:
         MakingCancelled
             If the user cancelled.
         PixCellError
-            If no worker may be used, or the scheduler has a version of its own.
+            If no worker may be used, or the scheduler has another version.
         """
         scheduler = f"The scheduler {self.connection.name}"
         sentence = _other_version(scheduler, self.connection.scheduler_version())
