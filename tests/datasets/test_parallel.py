@@ -17,6 +17,7 @@ from drawn_engine import drawn_recipe
 from faults import count, power_cut
 from parallel_engines import ACTED, AT, BlockEngine
 from PIL import Image
+from same_datasets import is_whole, rows_of
 
 from napari_pixcell.datasets.parallel.chunks import Shard, chunk_size, missing_chunks
 from napari_pixcell.datasets.parallel.coordinator import make_with_workers
@@ -32,7 +33,6 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS, part_paths, read_part
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
-from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.errors import PixCellError
 
 PAIRS = 12
@@ -70,28 +70,6 @@ def alone(folder: Path) -> Path:
     return folder
 
 
-def state(folder: Path) -> list[dict[str, object]]:
-    """Return all rows, in their order, with the pixels of their images and the hashes of masks."""
-    found = []
-    for line in (folder / "manifest.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        del row["files"][row["image"]]  # its record holds the time
-        mask = hashlib.sha256((folder / row["mask"]).read_bytes()).hexdigest()
-        assert row["files"] == {row["mask"]: mask}
-        assert row["pixels"] == pixels_sha256(np.asarray(Image.open(folder / row["image"])))
-        found.append(row)
-    return found
-
-
-def is_whole(folder: Path) -> None:
-    found = check_dataset(Dataset(folder))
-    assert found.whole and found.pairs == PAIRS, found.sentences
-    assert not (folder / PARTS).exists() and not (folder / FAILED).exists()
-    assert not (folder / "leftover").exists()
-    embeddings = (folder / "embeddings.jsonl").read_text().splitlines()
-    assert sorted(json.loads(line)["index"] for line in embeddings) == list(range(PAIRS))
-
-
 # -- the same dataset, however it is made --------------------------------------------------
 
 
@@ -107,8 +85,8 @@ def test_shards_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
     assert unjoined.pairs == PAIRS and set(unjoined.counts) == {"unjoined"}
     joined = join_dataset(dataset)
     assert joined == JoinedDataset(PAIRS, PAIRS, 0, "")
-    is_whole(folder)
-    assert state(folder) == state(alone(tmp_path / "alone"))
+    is_whole(folder, PAIRS)
+    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
     made = Dataset(folder).description.to_dict() | {"id": 0, "created": 0}
     assert made == Dataset(tmp_path / "alone").description.to_dict() | {"id": 0, "created": 0}
 
@@ -119,8 +97,8 @@ def test_workers_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None
     assert isinstance(events[-1], Finished) and not events[-1].cancelled
     shown = [event.message for event in events if isinstance(event, Progress)]
     assert "0 of 12 pairs, 2 workers" in shown and shown[-1] == "12 of 12 pairs"
-    is_whole(tmp_path / "two")
-    assert state(tmp_path / "two") == state(alone(tmp_path / "alone"))
+    is_whole(tmp_path / "two", PAIRS)
+    assert rows_of(tmp_path / "two") == rows_of(alone(tmp_path / "alone"))
     again, _ = with_workers(tmp_path / "two")  # nothing is left to make
     assert again == joined
 
@@ -134,8 +112,8 @@ def test_a_dataset_is_begun_alone_and_resumed_by_workers_and_shards(tmp_path: Pa
     assert some == JoinedDataset(3 + 5 + 1, PAIRS, 0, "5, 8–9")
     shard(folder, "0/2")
     join_dataset(Dataset(folder))
-    is_whole(folder)
-    assert state(folder) == state(alone(tmp_path / "alone"))
+    is_whole(folder, PAIRS)
+    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
 
 
 def test_more_than_a_thousand_pairs_are_in_folders_of_a_thousand(tmp_path: Path) -> None:
@@ -153,7 +131,7 @@ def test_pairs_in_several_folders_are_made_checked_and_recovered(tmp_path: Path)
     Dataset(folder).describe(pairs_per_folder=5)
     shard(folder, "0/2")
     make_dataset(DatasetRequest(str(folder)), BlockEngine().run, lambda event: None)
-    is_whole(folder)  # what the shard made was joined first
+    is_whole(folder, PAIRS)  # what the shard made was joined first
     masks = {row["index"]: row["mask"].removeprefix("apart/") for row in Dataset(folder).rows()}
     assert (masks[4], masks[5]) == ("masks/000/000004.tif", "masks/001/000005.tif")
     beside = next(folder.rglob("000005.tif")).parent
@@ -193,8 +171,8 @@ def test_a_killed_worker_costs_only_its_chunk(tmp_path: Path) -> None:
     notices = [event.message for event in events if isinstance(event, Notice)]
     killed = "its worker was killed (signal 9), perhaps for lack of memory."
     assert notices == [f"Pairs 6 to 7 are retried: {killed}"]
-    is_whole(tmp_path / "data")
-    assert state(tmp_path / "data") == state(alone(tmp_path / "alone"))
+    is_whole(tmp_path / "data", PAIRS)
+    assert rows_of(tmp_path / "data") == rows_of(alone(tmp_path / "alone"))
 
 
 COORDINATE = """
@@ -218,8 +196,8 @@ def test_a_killed_coordinator_resumes_where_it_stopped(tmp_path: Path) -> None:
     assert len(list(Dataset(folder).rows())) < PAIRS
     joined, _ = with_workers(folder)
     assert joined.pairs == PAIRS
-    is_whole(folder)
-    assert state(folder) == state(alone(tmp_path / "alone"))
+    is_whole(folder, PAIRS)
+    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
 
 
 def test_a_part_that_was_joined_before_a_kill_counts_once(tmp_path: Path) -> None:
@@ -231,7 +209,7 @@ def test_a_part_that_was_joined_before_a_kill_counts_once(tmp_path: Path) -> Non
     for path, data in kept.items():  # as if the process had ended before it removed them
         path.write_bytes(data)
     assert join_dataset(Dataset(folder)).pairs == PAIRS
-    is_whole(folder)
+    is_whole(folder, PAIRS)
 
 
 def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(tmp_path: Path) -> None:
@@ -242,8 +220,8 @@ def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(tmp_pat
     shard(folder, "0/1", engine)
     assert not any("Batch" in type(request).__name__ for request in engine.asked)
     join_dataset(Dataset(folder))
-    is_whole(folder)
-    assert state(folder) == state(alone(tmp_path / "alone"))
+    is_whole(folder, PAIRS)
+    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
 
 
 def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path) -> None:
@@ -286,7 +264,7 @@ def test_a_chunk_that_always_kills_its_worker_is_listed_and_the_run_goes_on(tmp_
     assert rows[0]["reason"].startswith("Its worker was killed (signal 9), perhaps")
     shard(folder, "0/1")
     join_dataset(Dataset(folder))
-    is_whole(folder)
+    is_whole(folder, PAIRS)
 
 
 def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_path: Path) -> None:
@@ -303,7 +281,7 @@ def test_a_pair_that_fails_is_listed_and_the_others_of_its_chunk_are_kept(tmp_pa
     assert json.loads((folder / FAILED).read_text())["reason"].startswith("This seed is refused")
     assert shard(folder, "1/2") == {}
     assert join_dataset(Dataset(folder)).pairs == PAIRS
-    is_whole(folder)
+    is_whole(folder, PAIRS)
 
 
 def test_a_run_in_which_every_pair_fails_stops(tmp_path: Path) -> None:
@@ -325,8 +303,8 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(small_disk: Path, tmp_path:
     folder = Path(shutil.copytree(folder, tmp_path / "larger"))  # on a larger disk
     assert shard(folder, "0/1") == {}
     join_dataset(Dataset(folder))
-    is_whole(folder)
-    assert state(folder) == state(alone(tmp_path / "alone"))
+    is_whole(folder, PAIRS)
+    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
 
 
 def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
@@ -354,7 +332,7 @@ def test_a_cancelled_run_keeps_its_pairs(tmp_path: Path) -> None:
     assert events[-1].cancelled and joined is not None and joined.pairs < PAIRS
     shard(folder, "0/1")
     join_dataset(Dataset(folder))
-    is_whole(folder)
+    is_whole(folder, PAIRS)
 
 
 # -- copies --------------------------------------------------------------------------------
@@ -424,7 +402,7 @@ def test_a_damaged_part_is_refused_by_name(tmp_path: Path) -> None:
     path.unlink()
     shard(folder, "0/1")
     join_dataset(Dataset(folder))
-    is_whole(folder)
+    is_whole(folder, PAIRS)
 
 
 def test_an_open_table_follows_a_manifest_that_was_sorted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from napari_pixcell.datasets.parallel.joining import FAILED
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS
+from napari_pixcell.datasets.store.recovery import LEFTOVER
 from napari_pixcell.engine.record import pixels_sha256
 
 
@@ -33,6 +34,6 @@ def is_whole(folder: Path, pairs: int) -> None:
     """Check that no pair of a dataset is missing, double or damaged, and no parts are left."""
     found = check_dataset(Dataset(folder))
     assert found.whole and found.pairs == pairs, found.sentences
-    assert not (folder / PARTS).exists() and not (folder / FAILED).exists()
+    assert not any((folder / name).exists() for name in (PARTS, FAILED, LEFTOVER))
     embeddings = (folder / "embeddings.jsonl").read_text().splitlines()
     assert sorted(json.loads(line)["index"] for line in embeddings) == list(range(pairs))
