@@ -40,7 +40,7 @@ from skimage.filters import gaussian
 from napari_pixcell.cells import segmentation
 from napari_pixcell.datasets.quality import checker
 from napari_pixcell.datasets.quality.copies import RealTiles
-from napari_pixcell.datasets.recipe import making
+from napari_pixcell.datasets.recipe import block_work, making
 from napari_pixcell.datasets.recipe.pair_making import PairMaker
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -118,7 +118,7 @@ def series() -> Iterator[None]:
         yield from map(finish, items)
 
     with (
-        patch.object(making, "overlapped", finished_one_by_one),
+        patch.object(block_work, "overlapped", finished_one_by_one),
         patch.object(segmentation, "smoothed", gaussian),
     ):
         yield

@@ -47,7 +47,7 @@ def requests(engine: Engine, tissue: np.ndarray) -> list[GenerateRequest]:
     """Return requests of three styles, two layouts, and colours of their own."""
     left, right = (np.ascontiguousarray(tissue[:256, x : x + 256]) for x in (0, 128))
     layouts = [PackedArray.pack(sample_layout(0, x, 256).astype(np.uint16)) for x in (0, 256)]
-    full = ColourMatch("full", tissue_colours(right))
+    full = ColourMatch("full", tissue_colours(right, 0.5))  # nuclei apart
     made = GenerateRequest("demo", embedded(engine, left), layouts[0], count=1, steps=4, seed=5)
     return [
         made,
