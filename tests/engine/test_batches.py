@@ -125,7 +125,8 @@ def test_images_keep_their_places_and_are_reproduced_without_the_others(
     wanted = [first, *twice.variants(), third]
     assert [one.record.request for one in found] == wanted
     for one in (found[1], found[3]):
-        assert np.array_equal(shallow.reproduce(one.record), one.image)
+        # On some processors matrix products round by the place of their operands in memory.
+        assert grey_levels(np.asarray(shallow.reproduce(one.record)), one.image) <= 1
     alone = [variants(run(shallow, one))[0].image for one in wanted]
     assert all(grey_levels(a, b.image) <= 1 for a, b in zip(alone, found, strict=True))
 
