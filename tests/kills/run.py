@@ -99,9 +99,9 @@ def main() -> None:
             is_whole(data, PAIRS)
             if rows_of(data) != expected:
                 raise SystemExit(f"{data} differs from the dataset of one undisturbed process")
-            kind = "shards" if number % 2 else "workers"
-            kinds[kind] += log.stat().st_size - before
-            print(f"dataset {number}, by {kind}: whole after {log.stat().st_size} kills", flush=True)
+            kind, kills = "shards" if number % 2 else "workers", log.stat().st_size
+            kinds[kind] += kills - before
+            print(f"dataset {number}, by {kind}: whole after {kills} kills", flush=True)
         print(f"seed {options.seed}: {sum(kinds.values())} kills, {dict(kinds)}, nothing lost")
 
 
