@@ -82,8 +82,8 @@ class Processes:
 
     def __init__(self, count: int = 1) -> None:
         self.count = count
-        self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()
-        self._all: set[_Process] = set()
+        self._idle: queue.LifoQueue[TaskProcess] = queue.LifoQueue()
+        self._all: set[TaskProcess] = set()
         self._lock = threading.Lock()
         self._round = 0  # number of endings so far
 
@@ -160,13 +160,13 @@ class Processes:
             "run the command again with fewer --workers."
         )
 
-    def _process(self, round_: int) -> _Process:
+    def _process(self, round_: int) -> TaskProcess:
         with suppress(queue.Empty):
             return self._idle.get_nowait()
         with self._lock:
             if round_ != self._round:  # the block was left
                 raise PixCellError("Cancelled.")
-            process = _Process()
+            process = TaskProcess()
             self._all.add(process)
         return process
 
@@ -183,7 +183,7 @@ def _checked(answer: Answer) -> Answer:
     return Answer(answer.value["answer"], answer.data)
 
 
-class _Process:
+class TaskProcess:
     """A process, from the side of the one that started it."""
 
     def __init__(self) -> None:
@@ -218,6 +218,7 @@ class _Process:
             return None
 
     def kill(self) -> None:
+        """End the process at once."""
         self._popen.kill()
 
     def wait(self) -> str:

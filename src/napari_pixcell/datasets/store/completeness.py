@@ -170,15 +170,11 @@ class _Check:
     def _agrees(self, found: dict[str, Any]) -> bool:
         """Whether an image was made with the style and the layout of its row."""
         claims, layout = found["claims"], found["layout"]
-        return bool(
-            claims["agrees"]
-            and self.styles.fits(found["style"], claims["style"])
-            and (
-                claims["layout"] == ""
-                if layout is None
-                else self.layouts.fits(layout, claims["layout"])
-            )
-        )
+        if not claims["agrees"] or not self.styles.fits(found["style"], claims["style"]):
+            return False
+        if layout is None:
+            return bool(claims["layout"] == "")
+        return self.layouts.fits(layout, claims["layout"])
 
     def _alike(self) -> None:
         known = np.flatnonzero(self.pixels)

@@ -352,6 +352,13 @@ class Dataset:
         except ValueError as error:
             raise PixCellError(f"{name} was changed meanwhile. Open the dataset again.") from error
 
+    def pair_at(self, offset: int, index: int) -> JsonRow:
+        """Read the checked row of a pair at an offset of :meth:`offsets`; raises as that does."""
+        row = self.row_at(MANIFEST, offset)
+        if row["index"] != index:
+            raise PixCellError(f"{MANIFEST} was changed meanwhile. Open the dataset again.")
+        return row
+
     def _parser(self, name: str) -> tuple[Callable[[JsonRow], JsonRow], str]:
         if name != MANIFEST:
             return (style_row if name == STYLES else layout_row), "number"

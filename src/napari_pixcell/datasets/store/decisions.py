@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def decided(folder: Path, pairs: int) -> NDArray[np.int8]:
     return codes
 
 
-def are_used(flagged: NDArray[np.bool_], decisions: NDArray[np.int8]) -> NDArray[np.bool_]:
+def are_used(flagged: NDArray[Any], decisions: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Return which pairs are exported, by their flags and the codes of :func:`decided`."""
     return np.asarray((~flagged | (decisions > 0)) & (decisions >= 0))
 

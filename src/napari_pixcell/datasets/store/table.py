@@ -179,10 +179,7 @@ class PairTable:
         PixCellError
             If the manifest was changed since :meth:`refresh`.
         """
-        row = self._dataset.row_at(MANIFEST, int(self._offsets[position]))
-        if row["index"] != self.index[position]:
-            raise PixCellError(f"{MANIFEST} was changed meanwhile. Open the dataset again.")
-        return row
+        return self._dataset.pair_at(int(self._offsets[position]), int(self.index[position]))
 
     def _is_where(self, position: int) -> bool:
         try:
