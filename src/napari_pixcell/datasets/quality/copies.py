@@ -91,9 +91,15 @@ class RealTiles:
         values = unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32)
         self._extend(values, np.stack([small_grey(one) for one in _cut(pixels, grid)]))
 
+    def extend(self, other: RealTiles) -> None:
+        """Add all tiles of another object."""
+        self._embeddings += other._embeddings
+        self._pictures += other._pictures
+        self._closest = self._stacked = None
+
     def _extend(self, embeddings: Floats, pictures: NDArray[Any]) -> None:
         self._embeddings.append(embeddings)
-        self._pictures.append(pictures.astype(np.uint8))
+        self._pictures.append(pictures.astype(np.uint8, copy=False))
         self._closest = self._stacked = None
 
     def nearest(
@@ -210,6 +216,32 @@ class RealTiles:
         pixels = best_correlations(tile, others, weights)
         return Nearest(float(by_style.values.max()), float(pixels.max()))
 
+    @classmethod
+    def of(
+        cls, embeddings: Floats, pictures: NDArray[np.uint8], unshifted: Floats | None = None
+    ) -> RealTiles:
+        """Return tiles whose values are known; the arrays may be files that are mapped into memory.
+
+        Parameters
+        ----------
+        embeddings : array, float32, (tiles, dimension)
+            Unit vectors.
+        pictures : array, uint8, (tiles, SIDE, SIDE)
+            See :func:`small_grey`.
+        unshifted : array, float32, (tiles, SIDE² / 4), optional
+            See :func:`coarse`.
+        """
+        real = cls()
+        real._extend(embeddings, pictures)
+        if unshifted is not None:
+            real._stacked = embeddings, pictures, unshifted
+        return real
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """Small pictures of all tiles: uint8, (tiles, SIDE, SIDE)."""
+        return self._stack()[1] if len(self) else np.zeros((0, SIDE, SIDE), np.uint8)
+
     def _stack(self) -> tuple[Floats, NDArray[np.uint8], Floats]:
         """Return embeddings, pictures, and coarse pictures of all tiles: (tiles, …)."""
         if self._stacked is None:
@@ -257,16 +289,6 @@ class RealTiles:
         if len(pictures):
             real._extend(embeddings.astype(np.float32, copy=False), pictures)
         return real
-
-
-def gather(folder: Path) -> RealTiles:
-    """Read the tiles of all files that :meth:`RealTiles.save` wrote to a folder, in order."""
-    whole = RealTiles()
-    for path in sorted(folder.glob("*.npz")):
-        one = RealTiles.load(path)
-        whole._embeddings += one._embeddings
-        whole._pictures += one._pictures
-    return whole
 
 
 def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
