@@ -1,6 +1,6 @@
 """Large datasets: time and memory of every step that goes through all pairs.
 
-    python benchmarks/many_pairs.py [--pairs 1000000] [--files 100000] [--workers 1]
+    python benchmarks/many_pairs.py [--pairs 1000000] [--files 100000] [--workers 1] [--twin]
 
 Rows are drawn as the parts of shards that ended in any order, without images. For checks and
 conversions, --files pairs with small images are drawn: a hundred of them, and links to their files.
@@ -36,8 +36,10 @@ from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.checks import SCORES
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import (
+    LAYOUTS,
     MANIFEST,
     PER_FOLDER,
+    STYLES,
     Dataset,
     DatasetLayout,
     DatasetStyle,
@@ -60,12 +62,26 @@ DRAWN = 100
 EMBEDDING = base64.b64encode(bytes(256)).decode()  # 128 numbers of 16 bits
 
 
-def drawn(folder: Path, pairs: int) -> Dataset:
-    """Draw the parts of a dataset, of which every second half is joined later."""
+def drawn(folder: Path, pairs: int, twin: bool) -> Dataset:
+    """Draw the parts of a dataset, of which every second half is joined later.
+
+    A twin has a style and a layout for each pair, others a hundred.
+    """
     about = Description("Many", "demo", 0.5, (256, 256), PairSettings(20, 1.5), block=4)
     dataset = Dataset.create(folder, about)
-    seeds = -(-pairs // 10_000)
-    dataset.describe(plan=Plan(100, 100, seeds=seeds).to_dict(), pairs_per_folder=PER_FOLDER)
+    plan = Plan(100, 100, seeds=-(-pairs // 10_000))
+    if twin:
+        plan = Plan(pairs, pairs, "matched", matches=tuple(range(pairs)))
+    with (folder / STYLES).open("wb") as styles, (folder / LAYOUTS).open("wb") as layouts:
+        for number in range(plan.styles):
+            named = {"number": number, "name": f"Slide 1, tile {number}", "group": f"{number % 50}"}
+            look = dict.fromkeys(("lightness", "a", "b", "contrast", "sharpness"), 0.5)
+            source = {"region": [512 * number, 0, 512, 512], "mpp": 0.25}
+            style = {"file": f"styles/{number:06}.npy", "look": look, "source": source}
+            styles.write(as_line(named | style))
+            layout = {"file": f"layouts/{number:06}.tif", "cells": 70, "style": number}
+            layouts.write(as_line(named | layout | {"made": {"method": "builtin"}}))
+    dataset.describe(plan=plan.to_dict(), pairs_per_folder=PER_FOLDER)
     draw_parts(dataset, odd=True)
     return dataset
 
@@ -180,6 +196,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--twin", action="store_true", help="a style and a layout for each pair")
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
@@ -202,7 +219,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="many-pairs-") as parent:
         if options.pairs:
-            dataset = drawn(Path(parent) / "data", options.pairs)
+            dataset = drawn(Path(parent) / "data", options.pairs, options.twin)
             print(f"{len(dataset.plan):,} rows in chunks of {chunk_size(dataset)}", flush=True)
             run("listing", dataset)
             run("joining", dataset)  # the odd half, which leaves the manifest in order
