@@ -294,7 +294,7 @@ class _PairProgress:
 
     def __init__(self) -> None:
         self._line = ProgressLine(interval=INTERVAL)
-        self._began = time.monotonic()
+        self._first: tuple[int, float] | None = None  # pairs, and when; processes start before
 
     def __enter__(self) -> Self:
         return self
@@ -303,5 +303,7 @@ class _PairProgress:
         self._line.end()
 
     def __call__(self, done: int, total: int) -> None:
-        speed = pace(done, total - done, time.monotonic() - self._began)
+        now = time.monotonic()
+        before, began = self._first = self._first or (done, now)
+        speed = pace(done - before, total - done, now - began)
         self._line.show(", ".join(filter(None, (f"{done:,} of {total:,} pairs", speed))))

@@ -134,14 +134,21 @@ class StoredItems(LRUCache[int, Any]):
     def __init__(self, dataset: Dataset, name: str, read: Callable[[JsonRow], Any]) -> None:
         super().__init__(CACHED)
         self._dataset, self._name, self._read = dataset, name, read
-        self._offsets = {row["number"]: offset for offset, row in dataset.offsets(name)}
+        plan = dataset.unmatched_plan
+        count = plan.styles if name == STYLES else plan.layouts
+        self._offsets = np.full(count, -1, np.int64)  # there may be millions
+        for offset, row in dataset.offsets(name):
+            if row["number"] < count:
+                self._offsets[row["number"]] = offset
 
     def __missing__(self, number: int) -> Any:
-        if number not in self._offsets:
+        if not 0 <= number < len(self._offsets) or self._offsets[number] < 0:
             raise PixCellError(
                 f"{self._name} lacks number {number} of this dataset. Restore it from a copy."
             )
-        self[number] = item = self._read(self._dataset.row_at(self._name, self._offsets[number]))
+        self[number] = item = self._read(
+            self._dataset.row_at(self._name, int(self._offsets[number]))
+        )
         return item
 
 
