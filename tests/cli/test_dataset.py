@@ -139,6 +139,12 @@ def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, mon
         (("make", "RECIPE", "--out", "OUT", "--first", "0"), "--first is 0. Choose 1"),
         (("resume", "OUT"), "There is no dataset in"),
         (("check", "OUT"), "There is no dataset in"),
+        (("check", "OUT", "--workers", "0"), "--workers is 0. Choose a number from 1 to 256"),
+        (("report", "OUT", "--workers", "-1"), "--workers is -1. Choose a number from 1"),
+        (
+            ("convert", "OUT", "--format", "coco", "--out", "OUT", "--workers", "999"),
+            "--workers is 999. Choose a number from 1 to 256",
+        ),
     ],
 )
 def test_an_impossible_dataset_is_refused(run, recipe, tmp_path, arguments, sentence) -> None:

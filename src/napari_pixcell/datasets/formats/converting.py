@@ -121,7 +121,7 @@ def convert(
             (folder / MANIFEST).touch()
             names = {"dataset": str(dataset.folder), "format": format, "folder": str(folder)}
             settings = names | {"counts": facts.counts}
-            for answer in processes.map(_begin, settings, selection.tasks()):
+            for answer in processes.map(begin_pairs, settings, selection.tasks()):
                 at = 0
                 for name, length in answer.value["ends"]:
                     writer.append(name, answer.data[at : at + length])
@@ -135,7 +135,7 @@ def convert(
     return Converted(out, selection.counts, selection.mixed, selection.unused)
 
 
-def _begin(settings: dict[str, Any]) -> Work:
+def begin_pairs(settings: dict[str, Any]) -> Work:
     """Return the work of writing some pairs; see :meth:`Selection.tasks`.
 
     Its answer has the number of ``pairs``, and what belongs to the ``ends`` of shared files.
