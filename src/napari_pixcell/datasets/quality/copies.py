@@ -191,7 +191,8 @@ class RealTiles:
         step = max(COMPARED, SEARCH_BYTES // (4 * (len(flat) + len(tiles))))
         for start in range(0, len(self), step):
             some = slice(start, start + step)
-            cosines = values @ embeddings[some].T
+            # In this order the larger matrix is read once, not first copied into another order.
+            cosines = np.ascontiguousarray((embeddings[some] @ values.T).T)
             aligned = flat @ unshifted[some].T
             aligned = aligned.reshape(*turned.shape[:2], -1).max(axis=1)
             if left_out is not None:
