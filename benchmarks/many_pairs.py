@@ -186,7 +186,7 @@ def coco(dataset: Dataset) -> None:
 
 
 ROWS = (opening, table, embeddings, reporting, selecting)
-FILES = (checking, webdataset, coco)
+FILES = (opening, checking, webdataset, coco)
 ALL = (listing, joining, *ROWS, *FILES)
 STEPS = {step.__name__: step for step in ALL}
 
