@@ -153,8 +153,12 @@ def groups_of(rows: Iterable[dict[str, Any]]) -> list[frozenset[str]]:
     def group(text: str) -> frozenset[str]:
         return alike.setdefault(text, frozenset(text.split(JOINED)))
 
-    groups = {row.get("number", at): group(row["group"]) for at, row in enumerate(rows)}
-    return [groups.get(number, frozenset()) for number in range(max(groups, default=-1) + 1)]
+    groups: list[frozenset[str]] = []
+    for at, row in enumerate(rows):
+        number = row.get("number", at)
+        groups += [frozenset()] * (number + 1 - len(groups))
+        groups[number] = group(row["group"])
+    return groups
 
 
 def _with_known_groups(
