@@ -185,7 +185,8 @@ def report(options: cli.Options) -> cli.Result:
     join_parts(options.folder)
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
     with Processes(workers) as processes, ProgressLine() as line:
-        pairs = PairTable(dataset, processes)
+        with _PairProgress() as progress:
+            pairs = PairTable(dataset, processes, progress)
         tissue = compare_with_tissue(dataset, pairs, processes) if options.json else None
 
         def show(done: int, total: int) -> None:

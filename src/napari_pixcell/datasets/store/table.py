@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -100,9 +100,16 @@ class PairTable:
         Read row by row; :meth:`refresh` adds the pairs that were written later.
     processes : Processes, optional
         Parse the rows that exist.
+    on_progress : callable, optional
+        Called with the number of pairs read so far and of all that are planned.
     """
 
-    def __init__(self, dataset: Dataset, processes: Processes | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        processes: Processes | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         self._dataset = dataset
         self._numbers = np.zeros((0, 4), np.int32)
         self._scores = np.zeros((0, len(SCORES)), np.float32)
@@ -110,9 +117,13 @@ class PairTable:
         self._offsets = np.zeros(0, np.int64)
         self._count = 0
         self._seen = bytearray(MOST_ROWS + 1)
-        self.refresh(processes)
+        self.refresh(processes, on_progress)
 
-    def refresh(self, processes: Processes | None = None) -> int:
+    def refresh(
+        self,
+        processes: Processes | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> int:
         """Read the rows that are new, and return the number of all.
 
         If the manifest was written anew since, because its rows were sorted, all are read.
@@ -123,6 +134,8 @@ class PairTable:
         start = int(self._offsets[self._count - 1]) if self._count else 0  # the last row again
         for rows in read_columns(self._dataset, processes, start, self._seen):
             self._add(rows)
+            if len(rows):
+                on_progress(self._count, len(self._dataset.unmatched_plan))
         return self._count
 
     def __len__(self) -> int:
