@@ -26,7 +26,7 @@ def pace(made: int, left: int, seconds: float) -> str:
         return ""
     rate = made / seconds
     speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-    return f"{speed} pairs/s, {duration(left / rate)} left"
+    return f"{speed} pairs/s" + (f", {duration(left / rate)} left" if left else "")
 
 
 def file_size(count: int) -> str:
