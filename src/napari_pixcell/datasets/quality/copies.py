@@ -59,7 +59,7 @@ class RealTiles:
     embedding, and with as many that correlate best without a shift.
 
     There may be millions of real tiles. They are read once for all tiles that are compared
-    together, and beside them memory holds ``SEARCH_BYTES`` at most.
+    together, and the similarities that memory holds at once take about ``SEARCH_BYTES``.
     """
 
     def __init__(self) -> None:
@@ -334,7 +334,7 @@ class _Largest:
     def found(self) -> Iterator[_Found]:
         """Iterate over the rows; values that were left out are not among them."""
         for values, numbers in zip(self._values, self._numbers, strict=True):
-            counted = values > -np.inf
+            counted = values != -np.inf  # also NaN, which an embedding may hold
             yield _Found(values[counted], numbers[counted])
 
 
