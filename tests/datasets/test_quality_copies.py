@@ -220,11 +220,6 @@ def closest_by_hand(real: RealTiles) -> tuple[float, float]:
     return float(np.percentile(styles, copies.CLOSE)), float(np.percentile(pixels, copies.CLOSE))
 
 
-def test_an_embedding_that_is_not_finite_does_not_end_the_search():
-    found = real_tiles().nearest(tissue(2), np.full((1, 8), np.nan, np.float32))
-    assert np.isnan(found.style) and found.pixels > 0.99
-
-
 def test_the_tiles_of_many_styles_are_mapped_from_files(tmp_path):
     folder = tmp_path / "real"
     folder.mkdir()

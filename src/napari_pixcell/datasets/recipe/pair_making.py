@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -228,11 +229,9 @@ class PairMaker:
         for _, record in chain.from_iterable(pair.candidates for pair in made):
             check_record(self._dataset, record)  # weights may be exchanged at any time
         images = list(chain.from_iterable(pair.masked() for pair in made))
-        try:
+        nearest: Iterator[Nearest | None] = repeat(None)
+        with suppress(PixCellError):  # then each is compared alone, so that the others can be made
             nearest = iter(self.checker.nearest(images))
-        except PixCellError as error:
-            yield from (FailedPair(one.pair, getattr(one, "error", error)) for one in block)
-            return
         for one in block:
             if isinstance(one, FailedPair):
                 yield one
