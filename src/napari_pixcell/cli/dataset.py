@@ -295,7 +295,7 @@ class _PairProgress:
 
     def __init__(self) -> None:
         self._line = ProgressLine(interval=INTERVAL)
-        self._first: tuple[int, float] | None = None  # pairs, and when; processes start before
+        self._first = 0, 0.0  # pairs, and when
 
     def __enter__(self) -> Self:
         return self
@@ -305,6 +305,8 @@ class _PairProgress:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        before, began = self._first = self._first or (done, now)
+        if not self._first[0]:  # before it, processes start and styles are read
+            self._first = done, now
+        before, began = self._first
         speed = pace(done - before, total - done, now - began)
         self._line.show(", ".join(filter(None, (f"{done:,} of {total:,} pairs", speed))))
