@@ -90,11 +90,16 @@ class SplitAssignment:
 
     def __init__(self, styles: Groups, layouts: Groups, pairs: NDArray[np.int32], split: Split):
         pairs, styles, layouts = _with_known_groups(pairs, styles, layouts)
-        names = sorted(frozenset().union(*styles, *layouts))
-        of_style = Memberships(styles, names)
-        of_layout = Memberships([*layouts, *styles], names)  # without a layout the style decides
-        style, layout = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
-        layout = np.where(layout < 0, len(layouts) + style, layout)
+        # Millions of styles and layouts may have few sets of groups, which are all that matters.
+        style_sets, set_of_style = _sets(styles)
+        layout_sets, set_of_layout = _sets(layouts)
+        names = sorted(frozenset().union(*style_sets, *layout_sets))
+        of_style = Memberships(style_sets, names)
+        # Without a layout the style decides.
+        of_layout = Memberships([*layout_sets, *style_sets], names)
+        style = set_of_style[pairs[:, 0]]
+        layout = np.append(set_of_layout, -1)[pairs[:, 1]]
+        layout = np.where(layout < 0, len(layout_sets) + style, layout)
         both, counts = np.unique(style * len(of_layout) + layout, return_counts=True)
         rows = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
         remaining = every = Combinations(of_style, of_layout, rows)
@@ -113,8 +118,8 @@ class SplitAssignment:
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
         self._parts = split.parts
         self._of_style, self._of_layout = (
-            np.array([self._common(one) for one in groups] + [NO_PART], np.int8)
-            for groups in (styles, layouts)
+            np.append(np.array([self._common(one) for one in sets], np.int8)[of], np.int8(NO_PART))
+            for sets, of in ((style_sets, set_of_style), (layout_sets, set_of_layout))
         )
 
     def of(self, style: int, layout: int | None) -> str | None:
@@ -178,6 +183,13 @@ def _with_known_groups(
             "part. Restore styles.jsonl and layouts.jsonl, or convert without a split."
         )
     return pairs[known], _named(styles), _named(layouts)
+
+
+def _sets(groups: Groups) -> tuple[list[frozenset[str]], Numbers]:
+    """Return the different sets of groups, and the number of the set of each style or layout."""
+    sets: dict[frozenset[str], int] = {}
+    numbers = np.fromiter((sets.setdefault(one, len(sets)) for one in groups), np.int64)
+    return list(sets), numbers
 
 
 def _named(groups: Groups) -> Groups:
