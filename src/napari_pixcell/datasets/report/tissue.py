@@ -110,11 +110,16 @@ def compare_with_tissue(
         return None
     planned = len(dataset.unmatched_plan)
     used = are_used(pairs.flagged, decided(dataset.folder, planned)[pairs.index])
-    wanted = set(np.unique(pairs.style[used]).tolist())
-    files = {number: path for number, path in real_files(dataset).items() if number in wanted}
+    wanted = np.zeros(dataset.unmatched_plan.styles, bool)
+    wanted[pairs.style[used]] = True
+    files = {
+        number: path
+        for number, path in real_files(dataset).items()
+        if number < len(wanted) and wanted[number]
+    }
     real = _real_samples(files)
     if real is None:
-        return TissueComparison([ELSEWHERE]) if wanted else None
+        return TissueComparison([ELSEWHERE]) if wanted.any() else None
     kept = KeptEmbeddings(dataset.folder, planned, processes)
     usable = used & np.isin(pairs.style, list(files))
     known = usable & kept.known[pairs.index]
@@ -191,14 +196,14 @@ class _StyleGroups:
     There may be millions of styles, so only these are kept.
     """
 
-    def __init__(self, dataset: Dataset, wanted: set[int], sampled: set[int]) -> None:
+    def __init__(self, dataset: Dataset, wanted: NDArray[np.bool_], sampled: set[int]) -> None:
         codes: dict[str, int] = {}
         self._several = set[str]()  # of the styles of the pictures; two are enough
         self._sampled: dict[int, tuple[str, str, int]] = {}  # name, group and its code
         for row in dataset.style_rows():
             number, group = row["number"], row["group"]
             code = codes.setdefault(group, len(codes))
-            if number in wanted and len(self._several) < 2:
+            if len(self._several) < 2 and number < len(wanted) and wanted[number]:
                 self._several.add(group)
             if number in sampled:
                 self._sampled[number] = row["name"], group, code
