@@ -54,11 +54,11 @@ STAGES = {
     "embed": (checker.Checker, "measure"),
     "check": (checker.Checker, "judge"),
     "segment": (checker.Checker, "_outlined"),
-    "copy search": (RealTiles, "nearest"),
+    "copy search": (RealTiles, "nearest_each"),
     "write": (PairFiles, "write"),
 }
 # Stages that lie within another one.
-WITHIN = {"generate": ("embed",), "check": ("segment", "copy search")}
+WITHIN = {"generate": ("embed",), "check": ("segment",)}
 
 
 class Watch:

@@ -17,6 +17,18 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def pace(made: int, left: int, seconds: float) -> str:
+    """Return the speed of the pairs so far, and the time for those left: “12 pairs/s, 3 min left”.
+
+    Empty before the first.
+    """
+    if not made or seconds <= 0:
+        return ""
+    rate = made / seconds
+    speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+    return f"{speed} pairs/s" + (f", {duration(left / rate)} left" if left else "")
+
+
 def file_size(count: int) -> str:
     """Return a number of bytes in its natural unit: “12 kB”, “35 MB”, “1.2 GB”."""
     if count >= 999_500_000:

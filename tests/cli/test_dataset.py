@@ -17,6 +17,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.words import pace
 
 OFF = dict.fromkeys(("least_kappa", "least_style", "most_copy_pixels", "most_colour"))
 
@@ -132,6 +133,17 @@ def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, mon
     assert again["code"] == 1 and "No pair was made: 1 pair failed" in again["error"]
 
 
+def test_the_speed_and_the_time_left_are_told(run, tmp_path) -> None:
+    assert pace(0, 5, 1.0) == "" and pace(3, 5, 0.0) == ""
+    assert pace(30, 60, 10.0) == "3 pairs/s, 20 s left"
+    assert pace(12_345, 0, 10.0) == "1,234 pairs/s"
+    folder = make_dataset(tmp_path / "data").folder
+    assert "6 of 6 pairs" in run("dataset", "check", folder)["stderr"]
+    assert "6 of 6 pairs" in run("dataset", "report", folder)["stderr"]
+    converted = run("dataset", "convert", folder, "--format", "coco", "--out", tmp_path / "out")
+    assert "5 of 5 pairs" in converted["stderr"]  # one is flagged
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -139,6 +151,12 @@ def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, mon
         (("make", "RECIPE", "--out", "OUT", "--first", "0"), "--first is 0. Choose 1"),
         (("resume", "OUT"), "There is no dataset in"),
         (("check", "OUT"), "There is no dataset in"),
+        (("check", "OUT", "--workers", "0"), "--workers is 0. Choose a number from 1 to 256"),
+        (("report", "OUT", "--workers", "-1"), "--workers is -1. Choose a number from 1"),
+        (
+            ("convert", "OUT", "--format", "coco", "--out", "OUT", "--workers", "999"),
+            "--workers is 999. Choose a number from 1 to 256",
+        ),
     ],
 )
 def test_an_impossible_dataset_is_refused(run, recipe, tmp_path, arguments, sentence) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +23,15 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Event, Notice, Progress
-from napari_pixcell.engine.request_values import BatchRequest, GenerateRequest
+from napari_pixcell.engine.events import Embedding, Event, Notice, Progress
+from napari_pixcell.engine.request_values import (
+    BatchRequest,
+    EmbedRequest,
+    GenerateRequest,
+    Request,
+)
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +140,35 @@ def test_a_failed_pair_costs_its_block_nothing(tmp_path: Path) -> None:
     assert [len(one.requests) for one in asked] == [4, 2] and asked[0].at_once == 4
     make(folder, DrawnEngine())
     assert pixels(folder) == pixels(whole)
+
+
+class DamagedEmbedding(DrawnEngine):
+    """Embeds the image of one seed as values that are not numbers."""
+
+    def run(
+        self, request: Request, emit: Callable[[Event], None], *more: Any, **named: Any
+    ) -> None:
+        def changed(event: Event) -> None:
+            if isinstance(request, EmbedRequest) and isinstance(event, Embedding):
+                tiles = request.pixels.unpack()[::256, :4, 0]  # each begins with its seed
+                seeds = np.ascontiguousarray(tiles).view(np.uint32).ravel()
+                values = event.values.reshape(len(seeds), -1)
+                values[seeds == 1234 + 1] = np.nan
+                event = replace(event, values=values.reshape(event.values.shape))
+            emit(event)
+
+        super().run(request, changed, *more, **named)
+
+
+def test_an_image_that_cannot_be_compared_costs_its_block_nothing(tmp_path: Path) -> None:
+    slide = {"from": "slide", "slide": str(SAMPLE_SLIDE), "most": 1}
+    recipe = replace(quick_recipe(), styles=(slide,), seeds=1)
+    events = make(tmp_path / "data", DamagedEmbedding(), recipe)
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert any(one.startswith("Pair 1 failed: This style holds values that") for one in notices)
+    rows = {row["index"]: row for row in Dataset(tmp_path / "data").rows()}
+    assert sorted(rows) == [i for i in range(len(Dataset(tmp_path / "data").plan)) if i != 1]
+    assert all(row["scores"]["copy_pixels"] is not None for row in rows.values())
 
 
 def test_a_lost_style_fails_its_pairs_and_keeps_the_places_of_the_others(tmp_path: Path) -> None:

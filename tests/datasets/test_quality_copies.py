@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_pixcell.datasets.quality import RealTiles
-from napari_pixcell.datasets.quality.alignment import LEAST_WEIGHT, SHIFT, SIDE, best_correlations
+from napari_pixcell.datasets.quality import Nearest, RealTiles, copies, gather
+from napari_pixcell.datasets.quality.alignment import (
+    LEAST_WEIGHT,
+    SHIFT,
+    SIDE,
+    best_correlations,
+    coarse,
+    small_grey,
+    small_part,
+    symmetries,
+)
+from napari_pixcell.datasets.quality.copies import COMPARED, ComparedPicture
 from napari_pixcell.errors import PixCellError
 
 
@@ -141,3 +151,97 @@ def test_comparing_without_real_tissue_is_refused() -> None:
     tile = np.zeros((256, 256, 3), np.uint8)
     with pytest.raises(PixCellError, match=r"no real tissue to compare with\. Add a style"):
         RealTiles().nearest(tile, np.ones((1, 8), np.float32))
+
+
+def many_tiles(count: int, dimension: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    embeddings = rng.normal(size=(count, dimension)).astype(np.float32)
+    pictures = np.stack([small(seed) for seed in range(count)]).astype(np.uint8)
+    return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), pictures
+
+
+def one_by_one(real: RealTiles, picture: ComparedPicture) -> Nearest:
+    """The same, tile by tile and real tile by real tile."""
+    found = []
+    tiles = [picture.pixels[:256], picture.pixels[256:]][: len(picture.embedding)]
+    masks = [None, None] if picture.counts is None else [picture.counts[:256], picture.counts[256:]]
+    for tile, value, mask in zip(tiles, picture.embedding, masks, strict=False):
+        grey, unit = small_grey(tile), value / np.linalg.norm(value)
+        cosines = np.array([float(one @ unit) for one in real.embeddings])
+        turned = coarse(symmetries(grey))
+        aligned = np.array([float((turned @ one).max()) for one in coarse(real.pictures)])
+        near = {*np.argsort(-cosines)[:COMPARED], *np.argsort(-aligned)[:COMPARED]}
+        others = real.pictures[sorted(near)].astype(np.float32)
+        part = None if mask is None else small_part(mask)
+        found.append(Nearest(cosines.max(), best_correlations(grey, others, part).max()))
+    return Nearest(max(one.style for one in found), max(one.pixels for one in found))
+
+
+def test_pictures_compared_together_get_what_each_gets_alone(monkeypatch):
+    real, rng = RealTiles.of(*many_tiles(90)), np.random.default_rng(2)
+    pictures = [
+        ComparedPicture(tissue(100), rng.normal(size=(1, 8)).astype(np.float32)),
+        ComparedPicture(
+            np.concatenate([tissue(101), tissue(5)]),
+            rng.normal(size=(2, 8)).astype(np.float32),
+            rng.random((512, 256)) < 0.5,
+        ),
+        ComparedPicture(tissue(7)[::-1], rng.normal(size=(1, 8)).astype(np.float32)),
+    ]
+    pictures[1] = pictures[1]._replace(embedding=pictures[1].embedding.reshape(2, 1, 8))
+    wanted = [
+        one_by_one(real, one._replace(embedding=one.embedding.reshape(-1, 8))) for one in pictures
+    ]
+    for most in (copies.SEARCH_BYTES, 1):  # all real tiles at once, and a few at a time
+        monkeypatch.setattr(copies, "SEARCH_BYTES", most)
+        together = real.nearest_each(pictures)
+        alone = [real.nearest(*one) for one in pictures]
+        for found in (together, alone):
+            np.testing.assert_allclose(found_values(found), found_values(wanted), atol=1e-5)
+        limit = RealTiles.of(*many_tiles(90)).closest()
+        assert (limit.style, limit.pixels) == pytest.approx(closest_by_hand(real), abs=1e-5)
+    assert together[2].pixels > 0.99
+
+
+def found_values(found: list[Nearest]) -> list[tuple[float, float]]:
+    return [(one.style, one.pixels) for one in found]
+
+
+def closest_by_hand(real: RealTiles) -> tuple[float, float]:
+    styles, pixels = [], []
+    for number in np.linspace(0, len(real) - 1, copies.SAMPLED).round().astype(int):
+        others = np.delete(np.arange(len(real)), number)
+        rest = RealTiles.of(real.embeddings[others], real.pictures[others])
+        tile = real.pictures[number]
+        picture = np.kron(tile, np.ones((8, 8), np.uint8))[..., None].repeat(3, axis=2)
+        found = rest.nearest(picture, real.embeddings[number][None])
+        styles.append(found.style)
+        pixels.append(found.pixels)
+    return float(np.percentile(styles, copies.CLOSE)), float(np.percentile(pixels, copies.CLOSE))
+
+
+def test_the_tiles_of_many_styles_are_mapped_from_files(tmp_path):
+    folder = tmp_path / "real"
+    folder.mkdir()
+    for number in range(5):
+        real = RealTiles()
+        pixels = np.concatenate([tissue(2 * number), tissue(2 * number + 1)])
+        real.add(pixels, np.eye(8, dtype=np.float32)[[number, number + 1]].reshape(2, 1, 8))
+        real.save(folder / f"{number:06}.npz")
+    held, mapped = gather(folder), gather(folder, most_held=4)
+    assert len(held) == len(mapped) == 10
+    assert np.array_equal(mapped.pictures, held.pictures)
+    assert np.array_equal(mapped.embeddings, held.embeddings)
+    picture = tissue(3)[::-1], np.eye(8, dtype=np.float32)[[7]]
+    assert mapped.nearest(*picture) == held.nearest(*picture) and mapped.closest() == held.closest()
+    written = (tmp_path / "stacked" / "pictures.bin").stat()
+    assert written.st_mode & 0o077 == 0  # tissue is private
+    gather(folder, most_held=4)
+    assert (tmp_path / "stacked" / "pictures.bin").stat().st_ino == written.st_ino
+    (folder / "000004.npz").unlink()
+    assert len(gather(folder, most_held=3)) == 8  # written again
+    other = RealTiles()
+    other.add(tissue(1), np.ones((1, 9), np.float32))
+    other.save(folder / "000009.npz")
+    with pytest.raises(PixCellError, match="Another model embedded the real tissue"):
+        gather(folder, most_held=3)

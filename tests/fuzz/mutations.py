@@ -184,6 +184,8 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 def _tag(data: bytes, random_: random.Random) -> bytes:
     """Change the type, count, value or number of one tag of a classic TIFF."""
+    if len(data) < 8:  # an earlier change cut it off
+        return data
     order = "<" if data[:2] == b"II" else ">"
     entries, offset, seen = [], struct.unpack(order + "I", data[4:8])[0], set()
     while offset and offset + 2 <= len(data) and offset not in seen:

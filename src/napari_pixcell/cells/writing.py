@@ -98,6 +98,7 @@ def write_geojson(
     outlines: Outlines,
     origin: tuple[float, float] = (0.0, 0.0),
     scale: float | tuple[float, float] = 1.0,
+    identity: str = "",
 ) -> None:
     """Write outlines as GeoJSON for QuPath, compressed if the name ends in ``.gz``.
 
@@ -107,6 +108,9 @@ def write_geojson(
         Corner of the outlines in level-0 pixels.
     scale : float or (x, y)
         Level-0 pixels per pixel of the outlines.
+    identity : str
+        The ids of the cells depend on this alone, so it is unique to the outlines. They are random
+        without it.
 
     Raises
     ------
@@ -123,26 +127,30 @@ def write_geojson(
         value = {"objectType": "cell", "classification": style}
         properties[name] = json.dumps(value, ensure_ascii=False)
     path = Path(path)
+    lines = _lines(outlines, properties, identity or str(uuid.uuid4()))
 
     def write(part: Path) -> None:
         with part.open("wb") as raw:
             if path.suffix == ".gz":
                 with gzip.GzipFile("", "wb", 6, raw) as file:
-                    file.writelines(_lines(outlines, properties))
+                    file.writelines(lines)
             else:
-                raw.writelines(_lines(outlines, properties))
+                raw.writelines(lines)
 
     _write(path, write)
 
 
-def _lines(outlines: Outlines, properties: Mapping[str, str]) -> Iterator[bytes]:
+def _lines(outlines: Outlines, properties: Mapping[str, str], identity: str) -> Iterator[bytes]:
     import shapely
 
+    own = uuid.uuid5(uuid.NAMESPACE_OID, identity)
     before = '{"type": "FeatureCollection", "features": [\n'
     shapes = shapely.to_geojson(outlines.polygons)
-    for shape, name in zip(shapes.tolist(), outlines.classes.tolist(), strict=True):
+    cells = zip(shapes.tolist(), outlines.classes.tolist(), strict=True)
+    for number, (shape, name) in enumerate(cells):
         line = (
-            f'{before}{{"type": "Feature", "id": "{uuid.uuid4()}", "geometry": {shape}, '
+            f'{before}{{"type": "Feature", "id": "{uuid.uuid5(own, str(number))}", '
+            f'"geometry": {shape}, '
             f'"properties": {properties[name]}}}'
         )
         yield line.encode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Self
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
@@ -18,6 +20,7 @@ from napari_pixcell.cli.dataset_processes import (
 )
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
+from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
@@ -29,6 +32,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import ARMS, USUAL_ARMS
 from napari_pixcell.evaluation.request import NETWORKS, OUT, SEEDS, SHARE, STEPS, EvaluateRequest
 from napari_pixcell.models.families import get_family
+from napari_pixcell.words import pace
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FOLDER = cli.path("folder", "DIR", "folder of the dataset")
@@ -38,6 +42,9 @@ FIRST = cli.argument(
 FORMAT = "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
 ARM_HELP = f"some of: {', '.join(ARMS)}; default: {', '.join(USUAL_ARMS)}"
 NETWORK_HELP = "the small U-Net, or your Cellpose, fine-tuned (needs a GPU); default: %(default)s"
+CORES = cli.argument(
+    "--workers", type=int, metavar="N", help="processes that share the work; default: all cores"
+)
 INTERVAL = 5.0  # seconds between lines where there is no terminal
 SPLIT = "fraction for {}; no slide or layout is in two splits"
 
@@ -151,17 +158,22 @@ def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
     return summary(request.folder)
 
 
-@cli.command("dataset check", FOLDER)
+@cli.command("dataset check", FOLDER, CORES)
 def check(options: cli.Options) -> cli.Result:
     """Check that every file is complete, unchanged, marked as synthetic and traceable."""
     from napari_pixcell.datasets.store.completeness import check_dataset
 
-    found = check_dataset(Dataset(options.folder), _count)
+    workers, dataset = worker_count(options.workers), Dataset(options.folder)
+    with _PairProgress() as progress:
+        found = check_dataset(dataset, progress, workers)
     return found.to_dict() | {cli.EXIT_CODE: int(not found.whole)}
 
 
 @cli.command(
-    "dataset report", FOLDER, cli.path("--out", "FILE.html", "default: report.html in the folder")
+    "dataset report",
+    FOLDER,
+    cli.path("--out", "FILE.html", "default: report.html in the folder"),
+    CORES,
 )
 def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
@@ -169,10 +181,18 @@ def report(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.report.tissue import compare_with_tissue
     from napari_pixcell.datasets.store.table import PairTable
 
+    workers = worker_count(options.workers)
     join_parts(options.folder)
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
-    tissue = compare_with_tissue(dataset, PairTable(dataset)) if options.json else None
-    written = write_report(dataset, path, _count, tissue)
+    with Processes(workers) as processes, ProgressLine() as line:
+        with _PairProgress() as progress:
+            pairs = PairTable(dataset, processes, progress)
+        tissue = compare_with_tissue(dataset, pairs, processes) if options.json else None
+
+        def show(done: int, total: int) -> None:
+            line.show(f"{done:,} of {total:,} scores")
+
+        written = write_report(dataset, path, show, tissue, pairs, processes)
     _tell_damage(dataset)
     found = {"tissue": tissue.to_dict()} if tissue is not None else {}
     return {"report": str(written)} | found
@@ -186,17 +206,19 @@ def report(options: cli.Options) -> cli.Result:
     cli.number("--split", 0.0, SPLIT.format("validation"), "PART"),
     cli.number("--test-split", 0.0, SPLIT.format("testing"), "PART"),
     cli.number("--seed", 0, "seed of the split"),
+    CORES,
 )
 def convert(options: cli.Options) -> cli.Result:
     """Convert the accepted pairs to the format of another program."""
     from napari_pixcell.datasets.formats import convert as convert_dataset
 
-    split = None
+    split, workers = None, worker_count(options.workers)
     if options.split or options.test_split:
         split = Split(options.split, options.test_split, options.seed)
     join_parts(options.folder)
     dataset = Dataset(options.folder)
-    converted = convert_dataset(dataset, options.format, options.out, split, _count)
+    with _PairProgress() as progress:
+        converted = convert_dataset(dataset, options.format, options.out, split, progress, workers)
     _tell_damage(dataset)
     return {
         "folder": str(converted.folder),
@@ -268,7 +290,23 @@ def _tell_damage(dataset: Dataset) -> None:
         print(dataset.damage, file=sys.stderr)
 
 
-def _count(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        end = "" if done < total else "\n"
-        print(f"\r{done:,} of {total:,}  ", end=end, file=sys.stderr, flush=True)
+class _PairProgress:
+    """Shows how many pairs of a dataset are done, how fast, and the time left."""
+
+    def __init__(self) -> None:
+        self._line = ProgressLine(interval=INTERVAL)
+        self._first = 0, 0.0  # pairs, and when
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.end()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self._first[0]:  # before it, processes start and styles are read
+            self._first = done, now
+        before, began = self._first
+        speed = pace(done - before, total - done, now - began)
+        self._line.show(", ".join(filter(None, (f"{done:,} of {total:,} pairs", speed))))

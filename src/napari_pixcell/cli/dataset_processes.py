@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
+from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from napari_pixcell.datasets.parallel.joining import JoinedDataset
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
-MOST_WORKERS = 256
 INTERVAL = 10.0  # seconds between lines where there is no terminal
 WORKERS = cli.exclusive(
     cli.argument("--workers", type=int, metavar="N", help="make pairs in N processes at once"),
@@ -57,12 +57,8 @@ def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Resul
     environments: list[dict[str, str]] = [{}]
     if options.gpus is not None:
         environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
-    elif not 1 <= options.workers <= MOST_WORKERS:
-        raise PixCellError(
-            f"--workers is {options.workers}. Choose a number from 1 to {MOST_WORKERS}."
-        )
     else:
-        environments *= options.workers
+        environments *= worker_count(options.workers)
     from napari_pixcell.datasets.parallel.coordinator import make_with_workers
 
     line = ProgressLine(interval=INTERVAL)
@@ -86,7 +82,8 @@ def summary(folder: str) -> cli.Result:
     from napari_pixcell.datasets.store.table import PairTable
 
     dataset = Dataset(folder)
-    table = PairTable(dataset)
+    with Processes(worker_count(None)) as processes:
+        table = PairTable(dataset, processes)
     sheet = write_first_sheet(dataset) if len(table) else None
     return {
         "folder": folder,

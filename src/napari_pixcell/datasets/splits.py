@@ -21,6 +21,7 @@ from napari_pixcell.errors import PixCellError
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 UNKNOWN = ""  # group of styles and layouts whose row is missing
 JOINED = "+"  # between the slides of a blend, in the name of its group
+NO_PART = -1
 TRIES = 16
 MOST_CUTS = 64
 SHARE_WEIGHT = 4  # a share that is off by 1 % is as bad as losing 4 % of the pairs
@@ -89,11 +90,16 @@ class SplitAssignment:
 
     def __init__(self, styles: Groups, layouts: Groups, pairs: NDArray[np.int32], split: Split):
         pairs, styles, layouts = _with_known_groups(pairs, styles, layouts)
-        names = sorted(frozenset().union(*styles, *layouts))
-        of_style = Memberships(styles, names)
-        of_layout = Memberships([*layouts, *styles], names)  # without a layout the style decides
-        style, layout = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
-        layout = np.where(layout < 0, len(layouts) + style, layout)
+        # Millions of styles and layouts may have few sets of groups, which are all that matters.
+        style_sets, set_of_style = _sets(styles)
+        layout_sets, set_of_layout = _sets(layouts)
+        names = sorted(frozenset().union(*style_sets, *layout_sets))
+        of_style = Memberships(style_sets, names)
+        # Without a layout the style decides.
+        of_layout = Memberships([*layout_sets, *style_sets], names)
+        style = set_of_style[pairs[:, 0]]
+        layout = np.append(set_of_layout, -1)[pairs[:, 1]]
+        layout = np.where(layout < 0, len(layout_sets) + style, layout)
         both, counts = np.unique(style * len(of_layout) + layout, return_counts=True)
         rows = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
         remaining = every = Combinations(of_style, of_layout, rows)
@@ -110,18 +116,36 @@ class SplitAssignment:
                 free = free_styles[remaining.pairs[:, 0]] & free_layouts[remaining.pairs[:, 1]]
                 remaining = replace(remaining, pairs=remaining.pairs[free])
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
+        self._parts = split.parts
         self._of_style, self._of_layout = (
-            [None if UNKNOWN in one else _common({self.part[n] for n in one}) for one in groups]
-            for groups in (styles, layouts)
+            np.append(np.array([self._common(one) for one in sets], np.int8)[of], np.int8(NO_PART))
+            for sets, of in ((style_sets, set_of_style), (layout_sets, set_of_layout))
         )
 
     def of(self, style: int, layout: int | None) -> str | None:
         """Return the part of a pair; None if its groups belong to different parts."""
-        part = self._of_style[style] if style < len(self._of_style) else None
-        if layout is None or layout < 0:
-            return part
-        known = layout < len(self._of_layout) and part == self._of_layout[layout]
-        return part if known else None
+        numbers = np.array([[style, -1 if layout is None else layout]])
+        code = int(self.of_all(numbers)[0])
+        return None if code == NO_PART else self._parts[code]
+
+    def of_all(self, pairs: NDArray[Any]) -> NDArray[np.int8]:
+        """Return the part of each pair as its place in ``split.parts``; NO_PART without one.
+
+        Parameters
+        ----------
+        pairs : array of int, (pairs, 2)
+            As for the class.
+        """
+        style, layout = pairs[:, 0], pairs[:, 1]
+        part = self._of_style[np.minimum(style, len(self._of_style) - 1)]
+        other = self._of_layout[np.minimum(layout, len(self._of_layout) - 1)]
+        return np.where((layout < 0) | (part == other), part, NO_PART).astype(np.int8)
+
+    def _common(self, groups: frozenset[str]) -> int:
+        """Return the part of all groups; NO_PART if they have none in common."""
+        parts = {self.part[name] for name in groups}
+        common = len(parts) == 1 and UNKNOWN not in groups
+        return self._parts.index(parts.pop()) if common else NO_PART
 
 
 def groups_of(rows: Iterable[dict[str, Any]]) -> list[frozenset[str]]:
@@ -129,14 +153,17 @@ def groups_of(rows: Iterable[dict[str, Any]]) -> list[frozenset[str]]:
 
     They are in the order of their numbers. Those whose row is missing have none.
     """
-    groups = {
-        row.get("number", at): frozenset(row["group"].split(JOINED)) for at, row in enumerate(rows)
-    }
-    return [groups.get(number, frozenset()) for number in range(max(groups, default=-1) + 1)]
+    alike: dict[str, frozenset[str]] = {}  # millions of tiles may have the group of their slide
 
+    def group(text: str) -> frozenset[str]:
+        return alike.setdefault(text, frozenset(text.split(JOINED)))
 
-def _common(parts: set[str]) -> str | None:
-    return parts.pop() if len(parts) == 1 else None
+    groups: list[frozenset[str]] = []
+    for at, row in enumerate(rows):
+        number = row.get("number", at)
+        groups += [frozenset()] * (number + 1 - len(groups))
+        groups[number] = group(row["group"])
+    return groups
 
 
 def _with_known_groups(
@@ -156,6 +183,13 @@ def _with_known_groups(
             "part. Restore styles.jsonl and layouts.jsonl, or convert without a split."
         )
     return pairs[known], _named(styles), _named(layouts)
+
+
+def _sets(groups: Groups) -> tuple[list[frozenset[str]], Numbers]:
+    """Return the different sets of groups, and the number of the set of each style or layout."""
+    sets: dict[frozenset[str], int] = {}
+    numbers = np.fromiter((sets.setdefault(one, len(sets)) for one in groups), np.int64)
+    return list(sets), numbers
 
 
 def _named(groups: Groups) -> Groups:

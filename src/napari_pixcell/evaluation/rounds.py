@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.processes import usable_cores
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.evaluation.arms import ARMS, Schedule, schedule
 from napari_pixcell.evaluation.learner import Learner, Tiles
@@ -128,7 +128,9 @@ class Trainings:
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(
-                at_once or min(self._learner.most_at_once, _cores()), "pixcell-train", _one_thread
+                at_once or min(self._learner.most_at_once, usable_cores()),
+                "pixcell-train",
+                _one_thread,
             ) as pool:
                 waiting = {at: pool.submit(work, at) for at in missing}
                 try:
@@ -197,11 +199,6 @@ def _raise_first(futures: Iterable[Future[TrainingResult]]) -> None:
             stopped = error
     if stopped is not None:
         raise stopped
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _one_thread() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +45,7 @@ class ExportedPair:
     dataset: Dataset
     row: JsonRow  # of its manifest
     part: str  # such as “train”; empty without a split
+    number: int  # of the pairs of its part that precede it
 
     @property
     def stem(self) -> str:
@@ -119,7 +119,11 @@ class ExportedPair:
 
 @dataclass
 class Format:
-    """Writes pairs in a format; one object per conversion."""
+    """Writes pairs in a format.
+
+    One object begins and closes a conversion. Others :meth:`add` its pairs, a few each, perhaps in
+    other processes.
+    """
 
     name: ClassVar[str]
     words: ClassVar[str]
@@ -128,18 +132,31 @@ class Format:
 
     folder: Path  # empty at first; becomes the output when it is complete
     facts: Facts
-    files: ExitStack = field(default_factory=ExitStack, init=False, repr=False)  # closed at the end
+    ends: dict[str, bytearray] = field(default_factory=dict, init=False, repr=False)  # see end()
     _made: set[str] = field(default_factory=set, init=False, repr=False)
 
     def begin(self) -> None:
         """Write whatever precedes the pairs."""
 
     def add(self, pair: ExportedPair) -> dict[str, str]:
-        """Write a pair, and return its locations for the manifest: ``image``, ``mask``, …."""
+        """Write a pair, and return its locations for the manifest: ``image``, ``mask``, ….
+
+        Other pairs may be written at the same time. What goes to a file that they share is given
+        to :meth:`end`.
+        """
         raise NotImplementedError
 
     def close(self) -> None:
         """Write whatever follows the pairs."""
+
+    def end(self, name: str, data: bytes) -> None:
+        """Have data added to the end of a file of the output, in the order of the pairs."""
+        self.ends.setdefault(name, bytearray()).extend(data)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add data to the end of a file of the output."""
+        with self._path(name).open("ab") as file:
+            file.write(data)
 
     def readme(self, text: str) -> None:
         """Write the README."""
@@ -147,13 +164,17 @@ class Format:
 
     def put(self, name: str, data: bytes) -> str:
         """Write a file of the output, and return its name."""
+        self._path(name).write_bytes(data)
+        return name
+
+    def _path(self, name: str) -> Path:
+        """Return the path of a file of the output, whose folder exists then."""
         path = self.folder / name
         parent = name.rpartition("/")[0]
         if parent not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(parent)
-        path.write_bytes(data)
-        return name
+        return path
 
 
 def under(*parts: str) -> str:

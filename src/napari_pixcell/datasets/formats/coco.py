@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
         (self.folder / "annotations").mkdir()
         for part in self.facts.counts:
             for what in ("images", "cells"):
-                self._rows(part, what).touch()
+                (self.folder / _rows_of(part, what)).touch()
 
     def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
@@ -39,9 +38,9 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
         path = self.put(under(pair.part, "images", name), pair.picture(".png"))
         height, width = labels.shape
         image = {"id": number, "file_name": name, "height": height, "width": width, "license": 1}
-        self._append(pair.part, "images", [image | {"synthetic": True}])
+        self._end(pair.part, "images", [image | {"synthetic": True}])
         about = {"image_id": number, "category_id": 1, "iscrowd": 0}
-        self._append(pair.part, "cells", (about | cell for cell in instances(labels)))
+        self._end(pair.part, "cells", (about | cell for cell in instances(labels)))
         return {"image": path, "annotations": _file_of(pair.part)}
 
     def close(self) -> None:
@@ -58,7 +57,7 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
                 file.write(json.dumps(head, ensure_ascii=False)[:-1])
                 for name, what in (("images", "images"), ("annotations", "cells")):
                     file.write(f',\n"{name}": [')
-                    rows = self._rows(part, what)
+                    rows = self.folder / _rows_of(part, what)
                     with rows.open(encoding="utf-8") as lines:
                         for number, line in enumerate(lines, 1):
                             # Cells are numbered here, because their rows came image by image.
@@ -68,12 +67,12 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
                     rows.unlink()
                 file.write("}\n")
 
-    def _rows(self, part: str, what: str) -> Path:
-        return self.folder / "annotations" / f"{part}.{what}.part"
+    def _end(self, part: str, what: str, rows: Iterable[dict[str, Any]]) -> None:
+        self.end(_rows_of(part, what), "".join(json.dumps(row) + "\n" for row in rows).encode())
 
-    def _append(self, part: str, what: str, rows: Iterable[dict[str, Any]]) -> None:
-        with self._rows(part, what).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+def _rows_of(part: str, what: str) -> str:
+    return f"annotations/{part}.{what}.part"
 
 
 def _file_of(part: str) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.export import write_problem
@@ -21,13 +18,14 @@ from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
 from napari_pixcell.datasets.formats.coco import Coco
 from napari_pixcell.datasets.formats.loaders import HuggingFace, WebDataset
 from napari_pixcell.datasets.formats.ome_zarr import OmeZarr
+from napari_pixcell.datasets.formats.selection import PairTask, Selection
 from napari_pixcell.datasets.formats.tiff import Cellpose, QuPath, StarDist
 from napari_pixcell.datasets.formats.yolo import Yolo
-from napari_pixcell.datasets.splits import PARTS, Split, SplitAssignment, groups_of
+from napari_pixcell.datasets.processes import Answer, Processes, Work
+from napari_pixcell.datasets.splits import PARTS, Split
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
-from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.rows import JsonRow
+from napari_pixcell.datasets.store.rows import as_line
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import UNFINISHED
 from napari_pixcell.words import counted
@@ -75,6 +73,7 @@ def convert(
     out: Path | str,
     split: Split | None = None,
     on_progress: OnProgress = lambda done, total: None,
+    workers: int = 1,
 ) -> Converted:
     """Write the accepted or unflagged pairs of a dataset in another format.
 
@@ -90,6 +89,9 @@ def convert(
         Into parts that share no slide and no layout; a single part by default.
     on_progress : callable
         Called with the number of pairs written and of all. An exception ends the conversion.
+    workers : int
+        Processes that share the work; the files do not depend on it. With 1, it is done in this
+        process.
 
     Raises
     ------
@@ -101,77 +103,59 @@ def convert(
         raise PixCellError(
             f"There is no format “{format}”. Choose one of: {', '.join(sorted(FORMATS))}."
         )
-    out, kind, selection = Path(out).absolute(), KINDS[format], _Selection(dataset, split)
-    masks = bool(dataset.plan.layouts)
-    if kind.needs_masks and not masks:
-        able = sorted(name for name, one in KINDS.items() if not one.needs_masks)
-        raise PixCellError(
-            f"The format {format} needs masks, but the pairs of {dataset.folder.name} have none. "
-            f"Choose one of: {', '.join(able)}."
-        )
-    cells = cells_of(dataset.layout_rows())
-    facts = Facts(dataset.description, split, selection.counts, masks, cells)
-    with _whole(out) as folder:
-        writer = kind(folder, facts)
-        with writer.files, (folder / MANIFEST).open("w", encoding="utf-8") as manifest:
+    out, kind = Path(out).absolute(), KINDS[format]
+    with Processes(workers) as processes:
+        selection = Selection(dataset, split, processes)
+        masks = bool(dataset.unmatched_plan.layouts)
+        if kind.needs_masks and not masks:
+            able = sorted(name for name, one in KINDS.items() if not one.needs_masks)
+            raise PixCellError(
+                f"The format {format} needs masks, but the pairs of {dataset.folder.name} have "
+                f"none. Choose one of: {', '.join(able)}."
+            )
+        cells = cells_of(dataset.layout_rows())
+        facts = Facts(dataset.description, split, selection.counts, masks, cells)
+        with _whole(out) as folder, processes:  # end before the folder is renamed or removed
+            writer, done = kind(folder, facts), 0
             writer.begin()
-            for done, pair in enumerate(selection.pairs(), 1):
-                where = writer.add(pair)
-                copied = {name: pair.row[name] for name in COPIED}
-                row = {"index": pair.row["index"], "part": pair.part or None, **where}
-                row |= {"synthetic": True, **copied}
-                manifest.write(json.dumps(row, ensure_ascii=False) + "\n")
-                on_progress(done, facts.total)
+            (folder / MANIFEST).touch()
+            names = {"dataset": str(dataset.folder), "format": format, "folder": str(folder)}
+            settings = names | {"counts": facts.counts}
+            for answer in processes.map(begin_pairs, settings, selection.tasks()):
+                at = 0
+                for name, length in answer.value["ends"]:
+                    writer.append(name, answer.data[at : at + length])
+                    at += length
+                for _ in range(answer.value["pairs"]):
+                    done += 1
+                    on_progress(done, facts.total)
             writer.close()
-        writer.readme(readme(facts, kind.how))
-        _describe(folder / CONVERSION, facts, format)
+            writer.readme(readme(facts, kind.how))
+            _describe(folder / CONVERSION, facts, format)
     return Converted(out, selection.counts, selection.mixed, selection.unused)
 
 
-class _Selection:
-    """The pairs of a dataset to convert, and the part of each."""
+def begin_pairs(settings: dict[str, Any]) -> Work:
+    """Return the work of writing some pairs; see :meth:`Selection.tasks`.
 
-    def __init__(self, dataset: Dataset, split: Split | None) -> None:
-        self._dataset, self._decisions = dataset, read_decisions(dataset.folder)
-        numbers, self._seen = array("i"), 0
-        for row in dataset.rows():
-            self._seen += 1
-            if self._is_used(row):
-                layout = row["layout"]
-                numbers.extend((row["style"], -1 if layout is None else layout))
-        pairs = np.array(numbers, np.int32).reshape(-1, 2)
-        self.unused = self._seen - len(pairs)
-        if not self._seen:
-            raise PixCellError(
-                f"The dataset {dataset.folder.name} has no pair yet. Resume it, then convert it."
-            )
-        if not len(pairs):
-            raise PixCellError(
-                f"The dataset {dataset.folder.name} has no pair to convert, only "
-                f"{counted(self.unused, 'flagged or rejected pair')}. Accept some, or make more."
-            )
-        self._parts: SplitAssignment | None = None
-        self.counts = {"": len(pairs)}
-        if split is not None:
-            styles, layouts = groups_of(dataset.style_rows()), groups_of(dataset.layout_rows())
-            self._parts = SplitAssignment(styles, layouts, pairs, split)
-            self.counts = dict.fromkeys(split.parts, 0)
-            for style, layout in pairs:
-                part = self._parts.of(style, layout)
-                if part is not None:
-                    self.counts[part] += 1
-        self.mixed = len(pairs) - sum(self.counts.values())
+    Its answer has the number of ``pairs``, and what belongs to the ``ends`` of shared files.
+    """
+    dataset, folder = Dataset(settings["dataset"]), Path(settings["folder"])
+    facts = Facts(dataset.description, None, settings["counts"], masks=True, cells=())
+    writer = KINDS[settings["format"]](folder, facts)
 
-    def pairs(self) -> Iterator[ExportedPair]:
-        """Iterate over the pairs in the order of the manifest."""
-        for row in islice(self._dataset.rows(), self._seen):
-            if self._is_used(row):
-                part = "" if self._parts is None else self._parts.of(row["style"], row["layout"])
-                if part is not None:
-                    yield ExportedPair(self._dataset, row, part)
+    def write(task: list[PairTask]) -> Answer:
+        for offset, index, part, number in task:
+            pair = ExportedPair(dataset, dataset.pair_at(offset, index), part, number)
+            where = writer.add(pair)
+            copied = {name: pair.row[name] for name in COPIED}
+            row = {"index": index, "part": part or None, **where, "synthetic": True, **copied}
+            writer.end(MANIFEST, as_line(row))
+        ends, writer.ends = writer.ends, {}
+        value = {"pairs": len(task), "ends": [(name, len(data)) for name, data in ends.items()]}
+        return Answer(value, b"".join(ends.values()))
 
-    def _is_used(self, row: JsonRow) -> bool:
-        return is_used(bool(row["flags"]), self._decisions.get(row["index"]))
+    return write
 
 
 @contextmanager

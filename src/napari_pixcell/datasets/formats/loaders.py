@@ -35,8 +35,7 @@ background and each cell has a number. Images with the same `style` or `layout` 
         if row["mask"]:
             names["mask_file_name"] = f"masks/{some}/{pair.stem}.tif"
             where["mask"] = self.put(f"{part}/{names['mask_file_name']}", pair.mask)
-        with (self.folder / part / "metadata.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(names | pair.about) + "\n")
+        self.end(f"{part}/metadata.jsonl", json.dumps(names | pair.about).encode() + b"\n")
         return where
 
     def readme(self, text: str) -> None:
@@ -55,29 +54,33 @@ background, each cell has a number) and “json” with its style, layout and se
 """
     needs_masks = False
 
-    def begin(self) -> None:
-        """Start counting the pairs of each part."""
-        self._counts = dict.fromkeys(self.facts.counts, 0)
-        self._shards: dict[str, tarfile.TarFile] = {}
-
     def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
-        number = self._counts[pair.part]
-        self._counts[pair.part] += 1
-        name = f"{pair.part or 'pairs'}-{number // SHARD_HOLDS:06}.tar"
-        if number % SHARD_HOLDS == 0:
-            if number:
-                self._shards[pair.part].close()
-            shard = tarfile.open(self.folder / name, "w")  # noqa: SIM115
-            self._shards[pair.part] = self.files.enter_context(shard)
         files = {"png": pair.picture(".png")}
         if pair.row["mask"]:
             files["mask.tif"] = pair.mask
         about = pair.about | {"mpp": self.facts.description.mpp}
         files["json"] = json.dumps(about).encode()
+        members = io.BytesIO()
+        shard = tarfile.TarFile(fileobj=members, mode="w")  # not closed, because more follows
         for kind, data in files.items():
             member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # without owner or time
             member.size = len(data)
-            self._shards[pair.part].addfile(member, io.BytesIO(data))
-        self._shards[pair.part].members.clear()  # type: ignore[attr-defined]  # tarfile keeps all members
+            shard.addfile(member, io.BytesIO(data))
+        name = _shard(pair.part, pair.number // SHARD_HOLDS)
+        self.end(name, members.getvalue())
         return {"shard": name, "key": pair.stem}
+
+    def close(self) -> None:
+        """End each shard as its format asks: two empty blocks, and whole records."""
+        for part, count in self.facts.counts.items():
+            for number in range(-(-count // SHARD_HOLDS)):
+                path = self.folder / _shard(part, number)
+                size = path.stat().st_size + 2 * tarfile.BLOCKSIZE
+                size += -size % tarfile.RECORDSIZE
+                with path.open("r+b") as file:
+                    file.truncate(size)
+
+
+def _shard(part: str, number: int) -> str:
+    return f"{part or 'pairs'}-{number:06}.tar"

@@ -36,7 +36,12 @@ reproduces the image.
         scales = [_multiscale(pair.stem, "cyx", mpp)]
         ome = {"version": VERSION, "multiscales": scales, "omero": {"channels": channels}}
         attributes = {"ome": ome, "napari-pixcell": pair.record.to_dict()}
-        image = zarr.create_group(self.folder / name, zarr_format=3, attributes=attributes)
+        image = zarr.create_group(
+            self.folder / name,
+            zarr_format=3,
+            attributes=attributes,
+            overwrite=True,  # of a process that was killed
+        )
         pixels = pair.pixels.transpose(2, 0, 1)
         image.create_array("0", data=pixels, chunks=pixels.shape, dimension_names=list("cyx"))
         where = {"image": name}

@@ -13,7 +13,7 @@ from napari_pixcell.datasets.store.pair_files import DiskProblem
 from napari_pixcell.datasets.store.parts import part_path
 from napari_pixcell.engine.events import Emit, Notice, Progress
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.words import counted, duration
+from napari_pixcell.words import counted, pace
 
 MOST_RETRIES = 3  # of a chunk
 HOPELESS = 3  # chunks given up without a new pair; after that, every chunk would probably fail
@@ -131,11 +131,8 @@ class ChunkQueue:
         done, total = self._files.count + in_work, len(self._files.done)
         made = done - self._before
         words = f"{done:,} of {total:,} pairs, {counted(workers, 'worker')}"
-        seconds = time.monotonic() - self._began
-        if made and seconds > 0:
-            rate = made / seconds
-            words += f", {rate:.2g} pairs/s, {duration((total - done) / rate)} left"
-        self._emit(Progress(done, total, words))
+        speed = pace(made, total - done, time.monotonic() - self._began)
+        self._emit(Progress(done, total, ", ".join(filter(None, (words, speed)))))
 
     def finish(self) -> JoinedDataset:
         """Join all parts and sort the manifest."""

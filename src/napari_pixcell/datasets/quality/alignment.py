@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.fft import next_fast_len, rfft2
 
 SIDE = 32  # px of a small picture: 4 µm per px for a tile of 128 µm, less than a nucleus
 SHIFT = SIDE // 4  # largest shift in px, each way
@@ -18,9 +18,29 @@ LEAST_SPREAD = 2.0  # grey levels; less is glass, and all glass looks the same
 LEAST_WEIGHT = 0.15  # share of the weight that must lie in the overlap
 
 _PADDED = next_fast_len(SIDE + SHIFT, real=True)
-_LAGS = np.r_[0 : SHIFT + 1, _PADDED - SHIFT : _PADDED]
+_LAGS = np.r_[0 : SHIFT + 1, -SHIFT:0]
 
 Floats = NDArray[np.float32]
+
+
+def _transform_to_lags() -> tuple[Floats, Floats, Floats]:
+    """Return matrices that take a spectrum to the allowed shifts alone, as :func:`_at_lags` does.
+
+    The first takes its rows, by cosines and then by sines, to shifts that are not negative. The
+    others take the columns of both parts, each real and imaginary in turn, to all shifts. Only half
+    of the columns are stored, because the sums are real.
+    """
+    angle = 2 * np.pi / _PADDED
+    rows = np.outer(np.arange(SHIFT + 1), np.arange(_PADDED)) * angle
+    by_rows = np.concatenate([np.cos(rows), np.sin(rows[1:])]) / _PADDED
+    columns = np.exp(1j * np.outer(np.arange(_PADDED // 2 + 1), _LAGS) * angle) / _PADDED
+    columns[1 : (_PADDED + 1) // 2] *= 2  # also for the other half
+    cosines = np.stack([columns.real, -columns.imag], axis=1).reshape(-1, len(_LAGS))
+    sines = np.stack([-columns.imag, -columns.real], axis=1).reshape(-1, len(_LAGS))
+    return by_rows.astype(np.float32), cosines.astype(np.float32), sines.astype(np.float32)
+
+
+_ROWS, _COSINES, _SINES = _transform_to_lags()
 
 
 def small_grey(pixels: NDArray[np.uint8]) -> Floats:
@@ -67,17 +87,22 @@ def best_correlations(one: Floats, others: Floats, weights: Floats | None = None
     total = np.maximum(_at_lags(weight, whole), 1e-6)
     mean = _at_lags(first, whole) / total
     spread = _at_lags(second, whole) / total - mean**2
-    mean_other = _at_lags(weight, picture) / total
-    spread_other = _at_lags(weight, square) / total - mean_other**2
-    product = _at_lags(first, picture) / total - mean * mean_other
-    shown = (
-        (spread > LEAST_SPREAD**2)
-        & (spread_other > LEAST_SPREAD**2)
-        & (total >= LEAST_WEIGHT * SIDE**2)
-    )
-    scale = np.sqrt(np.maximum(spread * spread_other, 1e-6))
-    correlation = np.where(shown, product / scale, 0.0)
-    return np.asarray(correlation.max(axis=(0, 2, 3)), np.float32).clip(-1, 1)
+    counts = (spread > LEAST_SPREAD**2) & (total >= LEAST_WEIGHT * SIDE**2)
+    # In place, because these are large: (8, pictures, lags, lags).
+    mean_other = _at_lags(weight, picture)
+    mean_other /= total
+    spread_other = _at_lags(weight, square)
+    spread_other /= total
+    spread_other -= mean_other**2
+    product = _at_lags(first, picture)
+    product /= total
+    product -= np.multiply(mean, mean_other, out=mean_other)
+    shown = counts & (spread_other > LEAST_SPREAD**2)
+    spread_other *= spread
+    scale = np.sqrt(np.maximum(spread_other, 1e-6, out=spread_other), out=spread_other)
+    product /= scale
+    product *= shown
+    return np.asarray(product.max(axis=(0, 2, 3)), np.float32).clip(-1, 1)
 
 
 def coarse(pictures: NDArray[Any]) -> Floats:
@@ -110,6 +135,16 @@ def _spectrum(pictures: Floats) -> NDArray[Any]:
 
 
 def _at_lags(weights: NDArray[Any], pictures: NDArray[Any]) -> Floats:
-    """Return the sums of products of two pictures at all allowed shifts."""
-    sums = irfft2(np.conj(weights) * pictures, (_PADDED, _PADDED))
-    return np.asarray(sums[..., _LAGS[:, None], _LAGS], np.float32)
+    """Return the sums of products of two pictures at all allowed shifts, from their spectra.
+
+    This is the inverse Fourier transform of few of the rows and columns: as products of matrices it
+    takes a fifth of the time of the whole transform.
+    """
+    parts = np.matmul(_ROWS, (np.conj(weights) * pictures).view(np.float32))
+    even = parts[..., : SHIFT + 1, :] @ _COSINES
+    odd = parts[..., SHIFT + 1 :, :] @ _SINES
+    sums = np.empty((*even.shape[:-2], len(_LAGS), len(_LAGS)), np.float32)
+    sums[..., 0, :] = even[..., 0, :]
+    np.add(even[..., 1:, :], odd, out=sums[..., 1 : SHIFT + 1, :])
+    np.subtract(even[..., :0:-1, :], odd[..., ::-1, :], out=sums[..., SHIFT + 1 :, :])
+    return sums

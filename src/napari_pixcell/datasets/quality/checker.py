@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.faithfulness import Faithfulness, faithfulness
 from napari_pixcell.cells.methods import METHODS, LayoutSource
 from napari_pixcell.datasets.quality.agreement import agreement
-from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
+from napari_pixcell.datasets.quality.copies import (
+    ComparedPicture,
+    Nearest,
+    RealTiles,
+    free_of_cells,
+)
 from napari_pixcell.datasets.quality.looks import (
     centre_of,
     colour_distance,
@@ -64,6 +69,10 @@ class MeasuredImage:
 
     embedding: NDArray[np.float32] | None
     nuclei: NDArray[np.int32] | None = None
+
+
+# An image, its mask if it has one, and what networks found in it.
+MaskedImage = tuple[NDArray[Any], NDArray[Any] | None, MeasuredImage]
 
 
 class Checker:
@@ -143,6 +152,7 @@ class Checker:
         labels: NDArray[Any] | None,
         style: DatasetStyle,
         measured: MeasuredImage,
+        nearest: Nearest | None = None,
     ) -> Verdict:
         """Score and flag a pair. It needs no engine, so that it may run in another thread.
 
@@ -156,6 +166,8 @@ class Checker:
             The requested style, with the look of its tissue if it is known.
         measured : MeasuredImage
             Of this image.
+        nearest : Nearest, optional
+            Its similarity to real tissue, if :meth:`nearest` has found it already.
 
         Raises
         ------
@@ -179,8 +191,37 @@ class Checker:
             agrees = agreement(labels, found)
             scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
             nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
-        scores |= self._style_scores(image, own, labels, style)
+        scores |= self._style_scores(own, style)
+        if nearest is None:
+            (nearest,) = self.nearest([(image, labels, measured)])
+        if nearest is not None:
+            scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return Verdict(scores, self._flags(scores), nuclei, wanted, own)
+
+    def nearest(self, pairs: Sequence[MaskedImage]) -> list[Nearest | None]:
+        """Compare images with real tissue, which is read once for all of them.
+
+        Returns
+        -------
+        list of Nearest or None
+            None without real tissue, and for what is no picture.
+
+        Raises
+        ------
+        PixCellError
+            If another model embedded the real tissue.
+        """
+        real = self.real
+        compared = [
+            ComparedPicture(self._whole_tiles(image), measured.embedding, self._free(labels))
+            for image, labels, measured in pairs
+            if measured.embedding is not None and real is not None
+        ]
+        found = iter(real.nearest_each(compared) if real is not None and compared else [])
+        return [next(found, None) if one.embedding is not None else None for *_, one in pairs]
+
+    def _free(self, labels: NDArray[Any] | None) -> NDArray[np.bool_] | None:
+        return None if labels is None else free_of_cells(self._whole_tiles(labels), self.mpp)
 
     def embed(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed the whole tiles of an image: float32, (tokens, dimension).
@@ -223,23 +264,11 @@ class Checker:
         self.segmenter = LayoutSource(how.method)
         return segment_nuclei(image, self.mpp, how.sensitivity, how.smallest_um2)
 
-    def _style_scores(
-        self,
-        image: NDArray[np.uint8],
-        own: NDArray[np.float32],
-        labels: NDArray[Any] | None,
-        style: DatasetStyle,
-    ) -> Scores:
-        """Compare an image with its style and with real tissue."""
-        scores: Scores = {}
-        if style.embedding is not None and self._shared is not None:
-            scores["style"] = style_cosine(own, style.embedding, self._shared)
-        if self.real is not None:
-            whole = None if labels is None else self._whole_tiles(labels)
-            free = None if whole is None else free_of_cells(whole, self.mpp)
-            nearest = self.real.nearest(self._whole_tiles(image), own, free)
-            scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
-        return scores
+    def _style_scores(self, own: NDArray[np.float32], style: DatasetStyle) -> Scores:
+        """Compare an image with its style."""
+        if style.embedding is None or self._shared is None:
+            return {}
+        return {"style": style_cosine(own, style.embedding, self._shared)}
 
     def _flags(self, scores: Scores) -> tuple[str, ...]:
         """Return the flags of scores beyond their thresholds."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ CLOSE = 95  # percentile
 MARGIN_UM = 1.0  # around the cells of a layout
 OTHER_MODEL = "Another model embedded the real tissue. Prepare the dataset again."
 SAMPLED = 64  # real tiles that are compared with all others
+SEARCH_BYTES = 64 * 2**20  # of the similarities that are computed at once
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,23 @@ class Nearest:
     pixels: float  # largest correlation at the best shift and symmetry
 
 
+class ComparedPicture(NamedTuple):
+    """A picture to compare with real tissue; see :meth:`RealTiles.nearest`."""
+
+    pixels: NDArray[np.uint8]
+    embedding: Floats
+    counts: NDArray[np.bool_] | None = None
+
+
 class RealTiles:
     """Real tissue as embeddings and small grey pictures, by tiles of one embedding.
 
     A rotated or shifted copy has nearly the embedding of its original. A tinted copy aligns with
     its original without a shift. So a tile is aligned with the ``COMPARED`` real tiles nearest by
     embedding, and with as many that correlate best without a shift.
+
+    There may be millions of real tiles. They are read once for all tiles that are compared
+    together, and the similarities that memory holds at once take about ``SEARCH_BYTES``.
     """
 
     def __init__(self) -> None:
@@ -77,9 +91,15 @@ class RealTiles:
         values = unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32)
         self._extend(values, np.stack([small_grey(one) for one in _cut(pixels, grid)]))
 
+    def extend(self, other: RealTiles) -> None:
+        """Add all tiles of another object."""
+        self._embeddings += other._embeddings
+        self._pictures += other._pictures
+        self._closest = self._stacked = None
+
     def _extend(self, embeddings: Floats, pictures: NDArray[Any]) -> None:
         self._embeddings.append(embeddings)
-        self._pictures.append(pictures.astype(np.uint8))
+        self._pictures.append(pictures.astype(np.uint8, copy=False))
         self._closest = self._stacked = None
 
     def nearest(
@@ -99,15 +119,30 @@ class RealTiles:
         PixCellError
             If there are no real tiles, or another model embedded them.
         """
-        grid = as_grid(embedding)
-        tiles = _cut(pixels, grid)
-        parts = [None] * len(tiles) if counts is None else [*map(small_part, _cut(counts, grid))]
-        values = unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32)
-        found = [
-            self._nearest(small_grey(tile), value, part)
-            for tile, value, part in zip(tiles, values, parts, strict=True)
-        ]
-        return Nearest(max(one.style for one in found), max(one.pixels for one in found))
+        return self.nearest_each([ComparedPicture(pixels, embedding, counts)])[0]
+
+    def nearest_each(self, pictures: Sequence[ComparedPicture]) -> list[Nearest]:
+        """Return what :meth:`nearest` returns, for several pictures in less time.
+
+        Raises
+        ------
+        PixCellError
+            As :meth:`nearest` does.
+        """
+        tiles: list[Floats] = []
+        values: list[Floats] = []
+        weights: list[Floats | None] = []
+        for one in pictures:
+            grid = as_grid(one.embedding)
+            own = _cut(one.pixels, grid)
+            tiles += map(small_grey, own)
+            values.append(unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32))
+            counts = one.counts
+            weights += [None] * len(own) if counts is None else map(small_part, _cut(counts, grid))
+        if len({part.shape[1] for part in values}) > 1:
+            raise PixCellError(OTHER_MODEL)
+        found = iter(self._nearest(np.stack(tiles), np.concatenate(values), weights))
+        return [_largest(list(islice(found, len(part)))) for part in values]
 
     def closest(self) -> Nearest | None:
         """Return the similarity of real tiles to their nearest neighbours.
@@ -118,10 +153,8 @@ class RealTiles:
         if self._closest is None and len(self) > 1:
             sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
             embeddings, pictures, _ = self._stack()
-            found = [
-                self._nearest(pictures[i].astype(np.float32), embeddings[i], left_out=i)
-                for i in sample
-            ]
+            tiles = pictures[sample].astype(np.float32)
+            found = self._nearest(tiles, embeddings[sample], [None] * len(sample), sample)
             self._closest = Nearest(
                 float(np.percentile([one.style for one in found], CLOSE)),
                 float(np.percentile([one.pixels for one in found], CLOSE)),
@@ -130,26 +163,85 @@ class RealTiles:
 
     def _nearest(
         self,
-        tile: Floats,
-        value: Floats,
-        weights: Floats | None = None,
-        left_out: int | None = None,
-    ) -> Nearest:
+        tiles: Floats,
+        values: Floats,
+        weights: Sequence[Floats | None],
+        left_out: NDArray[np.intp] | None = None,
+    ) -> list[Nearest]:
+        """Return the similarity of tiles to their nearest real tiles.
+
+        Parameters
+        ----------
+        tiles : array, float32, (tiles, SIDE, SIDE)
+        values : array, float32, (tiles, dimension)
+            Unit vectors.
+        weights : sequence of array or None
+            See :func:`best_correlations`.
+        left_out : array, (tiles,), optional
+            Number of the real tile that each is not compared with.
+        """
         if not len(self):
             raise PixCellError("There is no real tissue to compare with. Add a style with tissue.")
-        embeddings, pictures, unshifted = self._stack()
-        if value.shape != embeddings.shape[1:]:
+        embeddings, _, unshifted = self._stack()
+        if values.shape[1:] != embeddings.shape[1:]:
             raise PixCellError(OTHER_MODEL)
-        cosines = embeddings @ value
-        aligned = (unshifted @ coarse(symmetries(tile)).T).max(axis=1)
-        if left_out is not None:
-            cosines[left_out] = aligned[left_out] = -np.inf
-        most = min(COMPARED, len(self) - (left_out is not None))
-        chosen = np.union1d(
-            *(np.argpartition(-near, most - 1)[:most] for near in (cosines, aligned))
-        )
-        others = pictures[chosen].astype(np.float32)
-        return Nearest(float(cosines.max()), float(best_correlations(tile, others, weights).max()))
+        turned = np.stack([coarse(symmetries(tile)) for tile in tiles])  # (tiles, 8, SIDE² / 4)
+        flat = turned.reshape(-1, turned.shape[-1])
+        by_style, by_pixels = (_Largest(len(tiles), COMPARED) for _ in range(2))
+        step = max(COMPARED, SEARCH_BYTES // (4 * (len(flat) + len(tiles))))
+        for start in range(0, len(self), step):
+            some = slice(start, start + step)
+            # In this order the larger matrix is read once, not first copied into another order.
+            cosines = np.ascontiguousarray((embeddings[some] @ values.T).T)
+            aligned = flat @ unshifted[some].T
+            aligned = aligned.reshape(*turned.shape[:2], -1).max(axis=1)
+            if left_out is not None:
+                own = left_out - start
+                inside = np.flatnonzero((own >= 0) & (own < cosines.shape[1]))
+                cosines[inside, own[inside]] = aligned[inside, own[inside]] = -np.inf
+            by_style.add(cosines, start)
+            by_pixels.add(aligned, start)
+        return [
+            self._aligned(tile, part, style, near)
+            for tile, part, style, near in zip(
+                tiles, weights, by_style.found(), by_pixels.found(), strict=True
+            )
+        ]
+
+    def _aligned(
+        self, tile: Floats, weights: Floats | None, by_style: _Found, by_pixels: _Found
+    ) -> Nearest:
+        """Align a tile with the real tiles that are the most similar ones otherwise."""
+        chosen = np.union1d(by_style.numbers, by_pixels.numbers)
+        others = self._stack()[1][chosen].astype(np.float32)
+        pixels = best_correlations(tile, others, weights)
+        return Nearest(float(by_style.values.max()), float(pixels.max()))
+
+    @classmethod
+    def of(
+        cls, embeddings: Floats, pictures: NDArray[np.uint8], unshifted: Floats | None = None
+    ) -> RealTiles:
+        """Return tiles whose values are known; the arrays may be files that are mapped into memory.
+
+        Parameters
+        ----------
+        embeddings : array, float32, (tiles, dimension)
+            Unit vectors.
+        pictures : array, uint8, (tiles, SIDE, SIDE)
+            See :func:`small_grey`.
+        unshifted : array, float32, (tiles, SIDE² / 4), optional
+            See :func:`coarse`.
+        """
+        real = cls()
+        real._extend(embeddings, pictures)
+        if unshifted is not None:
+            real._stacked = embeddings, pictures, unshifted
+        return real
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """Small pictures of all tiles: uint8, (tiles, SIDE, SIDE)."""
+        return self._stack()[1] if len(self) else np.zeros((0, SIDE, SIDE), np.uint8)
 
     def _stack(self) -> tuple[Floats, NDArray[np.uint8], Floats]:
         """Return embeddings, pictures, and coarse pictures of all tiles: (tiles, …)."""
@@ -200,16 +292,6 @@ class RealTiles:
         return real
 
 
-def gather(folder: Path) -> RealTiles:
-    """Read the tiles of all files that :meth:`RealTiles.save` wrote to a folder, in order."""
-    whole = RealTiles()
-    for path in sorted(folder.glob("*.npz")):
-        one = RealTiles.load(path)
-        whole._embeddings += one._embeddings
-        whole._pictures += one._pictures
-    return whole
-
-
 def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
     """Return True for the pixels at least ``MARGIN_UM`` away from the cells of a layout.
 
@@ -222,9 +304,43 @@ def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
     return np.asarray(distance_transform_edt(labels == 0) * mpp >= MARGIN_UM)
 
 
-def _largest(values: Floats, count: int) -> NDArray[np.intp]:
-    """Return the indices of the largest values."""
-    return np.argpartition(-values, count - 1)[:count]
+class _Found(NamedTuple):
+    """The largest values of a row, in no order, and their columns."""
+
+    values: Floats
+    numbers: NDArray[np.intp]
+
+
+class _Largest:
+    """Keeps the largest values of each row of a matrix that is computed some columns at a time."""
+
+    def __init__(self, rows: int, most: int) -> None:
+        self._most = most
+        self._values = np.zeros((rows, 0), np.float32)
+        self._numbers = np.zeros((rows, 0), np.intp)
+
+    def add(self, values: Floats, start: int) -> None:
+        """Add columns, of which ``start`` precede the first."""
+        most = min(self._most, values.shape[1])
+        chosen = np.argpartition(values, -most, axis=1)[:, -most:]
+        both = [self._values, np.take_along_axis(values, chosen, axis=1)]
+        self._values = np.concatenate(both, axis=1)
+        self._numbers = np.concatenate([self._numbers, chosen + start], axis=1)
+        if self._values.shape[1] > self._most:
+            kept = np.argpartition(self._values, -self._most, axis=1)[:, -self._most :]
+            self._values = np.take_along_axis(self._values, kept, axis=1)
+            self._numbers = np.take_along_axis(self._numbers, kept, axis=1)
+
+    def found(self) -> Iterator[_Found]:
+        """Iterate over the rows; values that were left out are not among them."""
+        for values, numbers in zip(self._values, self._numbers, strict=True):
+            counted = values != -np.inf  # also NaN, which an embedding may hold
+            yield _Found(values[counted], numbers[counted])
+
+
+def _largest(found: Sequence[Nearest]) -> Nearest:
+    """Return the largest similarities of several tiles."""
+    return Nearest(max(one.style for one in found), max(one.pixels for one in found))
 
 
 def _cut(pixels: NDArray[Any], grid: Floats) -> list[NDArray[Any]]:

@@ -93,7 +93,7 @@ class BlockWork:
         self, generated: Sequence[GeneratedPair | FailedPair]
     ) -> list[MadePair | FailedPair]:
         """Check and write pairs."""
-        return [self._written(self._maker.judge(one)) for one in generated]
+        return [self._written(one) for one in self._maker.judge(generated)]
 
     def _written(self, made: MadePair | FailedPair) -> MadePair | FailedPair:
         if isinstance(made, FailedPair):

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.quality import Checker, MeasuredImage, Verdict, best_of
+from napari_pixcell.datasets.quality import (
+    Checker,
+    MaskedImage,
+    MeasuredImage,
+    Nearest,
+    Verdict,
+    best_of,
+)
 from napari_pixcell.datasets.recipe.blocks import Block
 from napari_pixcell.datasets.recipe.preparing import kept_checks, kept_repair, real_tiles
 from napari_pixcell.datasets.recipe.runner import Runner
-from napari_pixcell.datasets.recipe.same_weights import OtherWeights, check_record
+from napari_pixcell.datasets.recipe.same_weights import check_record
 from napari_pixcell.datasets.store.dataset import (
     LAYOUTS,
     STYLES,
@@ -95,6 +104,18 @@ class GeneratedPair:
     candidates: Candidates
     measured: Sequence[MeasuredImage]
 
+    def without_wrong(self) -> GeneratedPair:
+        """Return the same without the nuclei of the masks that the images do not show."""
+        candidates = [(image, record.without_wrong()) for image, record in self.candidates]
+        return replace(self, candidates=candidates)
+
+    def masked(self) -> list[MaskedImage]:
+        """Return the images with their masks and what networks found in them."""
+        return [
+            (image, record.mask, measured)
+            for (image, record), measured in zip(self.candidates, self.measured, strict=True)
+        ]
+
 
 @dataclass(frozen=True, eq=False)
 class FailedPair:
@@ -103,6 +124,10 @@ class FailedPair:
     pair: PlannedPair
     error: PixCellError
 
+    def without_wrong(self) -> FailedPair:
+        """Return itself."""
+        return self
+
 
 class StoredItems(LRUCache[int, Any]):
     """Styles or layouts of a dataset by number; the most recent ones stay in memory."""
@@ -110,14 +135,21 @@ class StoredItems(LRUCache[int, Any]):
     def __init__(self, dataset: Dataset, name: str, read: Callable[[JsonRow], Any]) -> None:
         super().__init__(CACHED)
         self._dataset, self._name, self._read = dataset, name, read
-        self._offsets = {row["number"]: offset for offset, row in dataset.offsets(name)}
+        plan = dataset.unmatched_plan
+        count = plan.styles if name == STYLES else plan.layouts
+        self._offsets = np.full(count, -1, np.int64)  # there may be millions
+        for offset, row in dataset.offsets(name):
+            if row["number"] < count:
+                self._offsets[row["number"]] = offset
 
     def __missing__(self, number: int) -> Any:
-        if number not in self._offsets:
+        if not 0 <= number < len(self._offsets) or self._offsets[number] < 0:
             raise PixCellError(
                 f"{self._name} lacks number {number} of this dataset. Restore it from a copy."
             )
-        self[number] = item = self._read(self._dataset.row_at(self._name, self._offsets[number]))
+        self[number] = item = self._read(
+            self._dataset.row_at(self._name, int(self._offsets[number]))
+        )
         return item
 
 
@@ -183,28 +215,38 @@ class PairMaker:
             self._count_repairs(one)
         return found
 
-    def judge(self, generated: GeneratedPair | FailedPair) -> MadePair | FailedPair:
-        """Check the candidates for a pair, and choose the best. It asks nothing of the engine.
+    def judge(self, block: Sequence[GeneratedPair | FailedPair]) -> Iterator[MadePair | FailedPair]:
+        """Check the candidates for each pair, and choose the best. It asks nothing of the engine.
 
         Raises
         ------
         OtherWeights
             If the weights are not those of the dataset.
         """
-        if isinstance(generated, FailedPair):
-            return generated
-        pair, style, candidates = generated.pair, generated.style, generated.candidates
         if self._dataset.description.drop_wrong:
-            candidates = [(image, record.without_wrong()) for image, record in candidates]
+            block = [one.without_wrong() for one in block]
+        made = [one for one in block if isinstance(one, GeneratedPair)]
+        for _, record in chain.from_iterable(pair.candidates for pair in made):
+            check_record(self._dataset, record)  # weights may be exchanged at any time
+        images = list(chain.from_iterable(pair.masked() for pair in made))
+        nearest: Iterator[Nearest | None] = repeat(None)
+        with suppress(PixCellError):  # then each is compared alone, so that the others can be made
+            nearest = iter(self.checker.nearest(images))
+        for one in block:
+            if isinstance(one, FailedPair):
+                yield one
+            else:
+                yield self._judged(one, [next(nearest) for _ in one.candidates])
+
+    def _judged(
+        self, generated: GeneratedPair, nearest: Sequence[Nearest | None]
+    ) -> MadePair | FailedPair:
+        pair, style, candidates = generated.pair, generated.style, generated.candidates
         try:
-            for _, record in candidates:  # weights may be exchanged at any time
-                check_record(self._dataset, record)
             verdicts = [
-                self.checker.judge(image, record.mask, style, measured)
-                for (image, record), measured in zip(candidates, generated.measured, strict=True)
+                self.checker.judge(image, labels, style, measured, near)
+                for (image, labels, measured), near in zip(generated.masked(), nearest, strict=True)
             ]
-        except OtherWeights:
-            raise
         except PixCellError as error:
             return FailedPair(pair, error)
         best = best_of(verdicts)

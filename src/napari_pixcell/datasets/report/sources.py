@@ -71,12 +71,12 @@ class SourceCounts:
         self._dataset = dataset
         groups = Counter(row["group"] for row in dataset.style_rows())
         self.styles, self.style_groups = groups.total(), len(groups)
-        groups = Counter(row["group"] for row in dataset.layout_rows())
+        groups, self._made = Counter(), Counter[LayoutSource]()
+        for row in dataset.layout_rows():
+            groups[row["group"]] += 1
+            made = LayoutSource.from_dict(row["made"])
+            self._made[replace(made, recipe=None, density_map=None)] += 1
         self.layouts, self.layout_groups = groups.total(), len(groups)
-        self._made = Counter(
-            replace(LayoutSource.from_dict(row["made"]), recipe=None, density_map=None)
-            for row in dataset.layout_rows()
-        )
         self.methods = list(self._made)
 
     def list_styles(self, pairs: PairTable) -> Listing:

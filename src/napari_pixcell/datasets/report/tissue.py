@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.processes import Processes
 from napari_pixcell.datasets.quality.copies import RealTiles
 from napari_pixcell.datasets.quality.distribution import (
     ENOUGH,
@@ -21,7 +22,7 @@ from napari_pixcell.datasets.quality.distribution import (
 )
 from napari_pixcell.datasets.recipe.preparing import real_files
 from napari_pixcell.datasets.store.dataset import Dataset
-from napari_pixcell.datasets.store.decisions import is_used, read_decisions
+from napari_pixcell.datasets.store.decisions import are_used, decided
 from napari_pixcell.datasets.store.embeddings import KeptEmbeddings
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
@@ -84,7 +85,9 @@ class TissueComparison:
         return {"whole": whole, "parts": parts, "notes": self.notes}
 
 
-def compare_with_tissue(dataset: Dataset, pairs: PairTable) -> TissueComparison | None:
+def compare_with_tissue(
+    dataset: Dataset, pairs: PairTable, processes: Processes | None = None
+) -> TissueComparison | None:
     """Compare the pictures that are exported with the real tiles of their styles.
 
     No model is needed: the embeddings of the pictures are in the dataset, those of the real tiles
@@ -95,36 +98,39 @@ def compare_with_tissue(dataset: Dataset, pairs: PairTable) -> TissueComparison 
     dataset : Dataset
     pairs : PairTable
         Its pairs.
+    processes : Processes, optional
+        Read the rows of many pairs.
 
     Returns
     -------
     TissueComparison or None
         None if no style has tissue, or no picture is exported.
     """
-    rows = {row["number"]: row for row in dataset.style_rows()}
-    if not any(row["look"] for row in rows.values()):
+    if not any(row["look"] for row in dataset.style_rows()):
         return None
-    decisions = read_decisions(dataset.folder)
-    used = np.array(
-        [
-            is_used(flagged, decisions.get(index))
-            for index, flagged in zip(pairs.index.tolist(), pairs.flagged.tolist(), strict=True)
-        ]
-    )
-    wanted = np.unique(pairs.style[used]).tolist()
-    files = {number: path for number, path in real_files(dataset).items() if number in wanted}
+    planned = len(dataset.unmatched_plan)
+    used = are_used(pairs.flagged, decided(dataset.folder, planned)[pairs.index])
+    wanted = np.zeros(dataset.unmatched_plan.styles, bool)
+    wanted[pairs.style[used]] = True
+    files = {
+        number: path
+        for number, path in real_files(dataset).items()
+        if number < len(wanted) and wanted[number]
+    }
     real = _real_samples(files)
     if real is None:
-        return TissueComparison([ELSEWHERE]) if wanted else None
-    kept = KeptEmbeddings(dataset.folder, len(dataset.plan))
+        return TissueComparison([ELSEWHERE]) if wanted.any() else None
+    kept = KeptEmbeddings(dataset.folder, planned, processes)
     usable = used & np.isin(pairs.style, list(files))
     known = usable & kept.known[pairs.index]
     if not known.any():
         return TissueComparison([NOT_EMBEDDED])
     pictures = _picture_samples(kept, pairs, np.flatnonzero(known), real.values.shape[1])
     notes = list(_left_out(used, usable, known))
-    part, names = _part_names(rows, wanted)
-    tiles, own = (_numbers(rows, samples.styles) for samples in (real, pictures))
+    sampled = set(np.concatenate([real.styles, pictures.styles]).tolist())
+    groups = _StyleGroups(dataset, wanted, sampled)
+    part, names = groups.parts()
+    tiles, own = (groups.numbers(samples.styles) for samples in (real, pictures))
     whole = compare(real.values, pictures.values, tiles, own)
     if whole is None:
         notes.insert(0, _too_few(real, pictures))
@@ -184,12 +190,35 @@ def _few(one: Distribution) -> str:
     )
 
 
-def _part_names(rows: dict[int, dict[str, Any]], wanted: list[int]) -> tuple[str, dict[int, str]]:
-    """Return what a part is, and the part of each style."""
-    groups = {number: str(rows[number]["group"]) for number in wanted if number in rows}
-    if len(set(groups.values())) > 1:
-        return "slide", groups
-    return "style", {number: f"{rows[number]['name']} ({number})" for number in groups}
+class _StyleGroups:
+    """The groups of the styles, and the names of those that have samples.
+
+    There may be millions of styles, so only these are kept.
+    """
+
+    def __init__(self, dataset: Dataset, wanted: NDArray[np.bool_], sampled: set[int]) -> None:
+        codes: dict[str, int] = {}
+        self._several = set[str]()  # of the styles of the pictures; two are enough
+        self._sampled: dict[int, tuple[str, str, int]] = {}  # name, group and its code
+        for row in dataset.style_rows():
+            number, group = row["number"], row["group"]
+            code = codes.setdefault(group, len(codes))
+            if len(self._several) < 2 and number < len(wanted) and wanted[number]:
+                self._several.add(group)
+            if number in sampled:
+                self._sampled[number] = row["name"], group, code
+
+    def parts(self) -> tuple[str, dict[int, str]]:
+        """Return what a part is, and the part of each style with samples."""
+        known = self._sampled.items()
+        if len(self._several) > 1:
+            return "slide", {number: group for number, (_, group, _) in known}
+        return "style", {number: f"{name} ({number})" for number, (name, _, _) in known}
+
+    def numbers(self, styles: NDArray[np.int32]) -> NDArray[np.intp]:
+        """Return the group of each sample as a number; -1 if it is not known."""
+        none = "", "", -1
+        return np.array([self._sampled.get(style, none)[2] for style in styles.tolist()], np.intp)
 
 
 def _parts(
@@ -212,15 +241,6 @@ def _parts(
             found = compare(real.values[tiles == name], pictures.values[own == name])
             if found is not None:
                 yield name, found
-
-
-def _numbers(rows: dict[int, dict[str, Any]], styles: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Return the group of each sample as a number."""
-    names = {name: at for at, name in enumerate(dict.fromkeys(r["group"] for r in rows.values()))}
-    return np.array(
-        [names[rows[number]["group"]] if number in rows else -1 for number in styles.tolist()],
-        np.intp,
-    )
 
 
 def _points(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.export import write_problem
+from napari_pixcell.datasets.processes import Processes
 from napari_pixcell.datasets.report.charts import histogram, scatter
 from napari_pixcell.datasets.report.sheets import examples
 from napari_pixcell.datasets.report.sources import (
@@ -29,7 +30,7 @@ from napari_pixcell.datasets.report.tissue import (
 from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH, FLAGS, SCORES
 from napari_pixcell.datasets.store.completeness import checks_copies
 from napari_pixcell.datasets.store.dataset import Dataset, Description
-from napari_pixcell.datasets.store.decisions import now, read_decisions
+from napari_pixcell.datasets.store.decisions import are_used, decided, now
 from napari_pixcell.datasets.store.parts import part_paths
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
@@ -51,6 +52,8 @@ def write_report(
     path: Path | str,
     on_progress: OnProgress = lambda done, total: None,
     tissue: TissueComparison | None = None,
+    pairs: PairTable | None = None,
+    processes: Processes | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a dataset, and return its path.
 
@@ -63,6 +66,10 @@ def write_report(
         Called with the number of scores finished and of all. An exception ends the work.
     tissue : TissueComparison, optional
         What :func:`compare_with_tissue` returned, if it is known already.
+    pairs : PairTable, optional
+        All pairs of the dataset, if they are read already.
+    processes : Processes, optional
+        Read the rows of many pairs.
 
     Raises
     ------
@@ -70,7 +77,7 @@ def write_report(
         If there is no pair yet, or the page cannot be written.
     """
     path, description = Path(path), dataset.description
-    pairs = PairTable(dataset)
+    pairs = PairTable(dataset, processes) if pairs is None else pairs
     if not len(pairs):
         raise PixCellError(
             f"The dataset {dataset.folder.name} has no pair to report on yet. Resume it first."
@@ -84,7 +91,7 @@ def write_report(
         counts=_counts(dataset, pairs, sources),
         scores=list(_scores(dataset, pairs, on_progress)),
         cells=_cells(pairs),
-        tissue=_tissue(tissue or compare_with_tissue(dataset, pairs), description),
+        tissue=_tissue(tissue or compare_with_tissue(dataset, pairs, processes), description),
         styles=sources.list_styles(pairs),
         layouts=sources.list_layouts(pairs),
         settings=_settings(description),
@@ -135,12 +142,10 @@ def _summary(one: Description, pairs: PairTable) -> str:
 
 
 def _counts(dataset: Dataset, pairs: PairTable, sources: SourceCounts) -> Facts:
-    decisions = read_decisions(dataset.folder)
-    decided = [decisions.get(index) for index in pairs.index.tolist()]
-    accepted = np.array([decision == "accepted" for decision in decided])
-    rejected = np.array([decision == "rejected" for decision in decided])
-    used = (~pairs.flagged | accepted) & ~rejected
-    planned = f" of {len(dataset.plan):,} planned" if dataset.description.plan else ""
+    decisions = decided(dataset.folder, len(dataset.unmatched_plan))[pairs.index]
+    accepted, rejected = decisions > 0, decisions < 0
+    used = are_used(pairs.flagged, decisions)
+    planned = f" of {len(dataset.unmatched_plan):,} planned" if dataset.description.plan else ""
     cells = pairs.cells[pairs.cells >= 0].astype(np.int64)
     groups = f"{sources.layout_groups:,}" if sources.layouts else ""
     damaged, parts = sum(dataset.damaged.values()), len(part_paths(dataset.folder))

@@ -221,7 +221,7 @@ class Dataset:
             raise PixCellError(
                 f"The styles and layouts of {self.folder.name} are not complete yet. Resume it."
             )
-        plan = Plan(**self.description.plan)
+        plan = self.unmatched_plan
         if plan.pairing != "matched":
             return plan
         matches = [0] * plan.layouts  # a pair without its layout cannot be made anyway
@@ -229,6 +229,16 @@ class Dataset:
             if row["number"] < plan.layouts and (row["style"] or 0) < plan.styles:
                 matches[row["number"]] = row["style"] or 0
         return replace(plan, matches=tuple(matches))
+
+    @cached_property
+    def unmatched_plan(self) -> Plan:
+        """The plan without the styles that match the layouts, which takes reading all of these.
+
+        The limits of what a row may hold do not depend on them.
+        """
+        if self.description.plan is None:
+            return self.plan  # raises
+        return Plan(**self.description.plan)
 
     @property
     def damage(self) -> str:
@@ -304,20 +314,27 @@ class Dataset:
         start : int
             Byte offset of the first row to read.
         """
-        check, key = self._parser(name)
+        key = self._parser(name)[1]
         seen = bytearray(MOST_ROWS + 1)
         damaged = 0
-        for offset, row in read_offsets(self.folder / name, start):
-            try:
-                checked = check(row) if row is not None else None
-            except ValueError:
-                checked = None
-            if checked is None:
+        for offset, row in self.checked_rows(name, start):
+            if row is None:
                 damaged += 1
-            elif not seen[checked[key]]:
-                seen[checked[key]] = True
-                yield offset, checked
+            elif not seen[row[key]]:
+                seen[row[key]] = True
+                yield offset, row
         self.damaged[name] = damaged
+
+    def checked_rows(
+        self, name: str, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, JsonRow | None]]:
+        """Iterate over all rows of a file between two byte offsets; damaged ones are None."""
+        check = self._parser(name)[0]
+        for offset, row in read_offsets(self.folder / name, start, stop):
+            try:
+                yield offset, check(row) if row is not None else None
+            except ValueError:
+                yield offset, None
 
     def row_at(self, name: str, offset: int) -> JsonRow:
         """Read the checked row at an offset of :meth:`offsets`.
@@ -335,6 +352,13 @@ class Dataset:
         except ValueError as error:
             raise PixCellError(f"{name} was changed meanwhile. Open the dataset again.") from error
 
+    def pair_at(self, offset: int, index: int) -> JsonRow:
+        """Read the checked row of a pair at an offset of :meth:`offsets`; raises as that does."""
+        row = self.row_at(MANIFEST, offset)
+        if row["index"] != index:
+            raise PixCellError(f"{MANIFEST} was changed meanwhile. Open the dataset again.")
+        return row
+
     def _parser(self, name: str) -> tuple[Callable[[JsonRow], JsonRow], str]:
         if name != MANIFEST:
             return (style_row if name == STYLES else layout_row), "number"
@@ -345,7 +369,7 @@ class Dataset:
     def checked_pair(self, row: JsonRow) -> JsonRow:
         """Return a row of the manifest with checked values; see :func:`pair_row`."""
         about = self.description
-        return pair_row(row, self.plan, about.picture, about.pairs_per_folder)
+        return pair_row(row, self.unmatched_plan, about.picture, about.pairs_per_folder)
 
     def pair_names(self, index: int, apart: bool) -> tuple[str, str]:
         """Return the paths of the image and the mask of a pair in the folder."""

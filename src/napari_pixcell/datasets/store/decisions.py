@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 
@@ -37,6 +40,20 @@ def read_decisions(folder: Path) -> dict[int, Decision]:
         elif decision is None and "decision" in row:
             decided.pop(index, None)
     return decided
+
+
+def decided(folder: Path, pairs: int) -> NDArray[np.int8]:
+    """Return the current decision on each pair: 1 accepted, -1 rejected, 0 none; int8, (pairs,)."""
+    codes = np.zeros(pairs, np.int8)
+    for index, decision in read_decisions(folder).items():
+        if 0 <= index < pairs:
+            codes[index] = 1 if decision == "accepted" else -1
+    return codes
+
+
+def are_used(flagged: NDArray[Any], decisions: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Return which pairs are exported, by their flags and the codes of :func:`decided`."""
+    return np.asarray((~flagged | (decisions > 0)) & (decisions >= 0))
 
 
 def is_used(flagged: bool, decision: Decision | None) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.processes import Answer, Processes, Work
 from napari_pixcell.datasets.store.rows import (
     JsonRow,
     append_rows,
@@ -22,6 +23,7 @@ from napari_pixcell.datasets.store.rows import (
     read_offsets,
     read_rows,
     row_at,
+    row_ranges,
 )
 from napari_pixcell.files import write_whole
 
@@ -71,6 +73,8 @@ class KeptEmbeddings:
         Of the dataset.
     pairs : int
         Number of planned pairs.
+    processes : Processes, optional
+        Parse the rows.
 
     Attributes
     ----------
@@ -80,15 +84,15 @@ class KeptEmbeddings:
         Number of rows that cannot be read.
     """
 
-    def __init__(self, folder: Path, pairs: int) -> None:
+    def __init__(self, folder: Path, pairs: int, processes: Processes | None = None) -> None:
         self._path = folder / EMBEDDINGS
         self._offsets = np.full(pairs, -1, np.int64)
         self.damaged = 0
-        for offset, row in read_offsets(self._path):
-            if row is None or _values(row, pairs) is None:
-                self.damaged += 1
-            else:
-                self._offsets[row["index"]] = offset
+        settings = {"path": str(self._path), "pairs": pairs}
+        for answer in (processes or Processes()).map(_begin, settings, row_ranges(self._path)):
+            self.damaged += answer.value
+            indices, offsets = np.frombuffer(answer.data, np.int64).reshape(2, -1)
+            self._offsets[indices] = offsets
         self.known = self._offsets >= 0
 
     def read(self, indices: NDArray[Any], dimension: int) -> NDArray[np.float32]:
@@ -104,6 +108,22 @@ class KeptEmbeddings:
                 if values is not None and len(values) == dimension:
                     found[position] = values
         return found
+
+
+def _begin(settings: dict[str, Any]) -> Work:
+    path, pairs = Path(settings["path"]), settings["pairs"]
+
+    def parse(task: tuple[int, int]) -> Answer:
+        found: dict[int, int] = {}  # the last row of a pair counts
+        damaged = 0
+        for offset, row in read_offsets(path, *task):
+            if row is None or _values(row, pairs) is None:
+                damaged += 1
+            else:
+                found[row["index"]] = offset
+        return Answer(damaged, np.array([list(found), list(found.values())], np.int64).tobytes())
+
+    return parse
 
 
 def mend_embeddings(folder: Path, pairs: int) -> KeptEmbeddings:

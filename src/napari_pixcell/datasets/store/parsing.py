@@ -59,7 +59,7 @@ def pair_row(value: JsonRow, plan: Plan, picture: str, per_folder: int | None = 
     elif value.get("layout") is not None:
         raise ValueError("a layout is not planned")
     flags, scores = value.get("flags"), value.get("scores")
-    if not isinstance(flags, list) or any(flag not in FLAGS for flag in flags):
+    if not isinstance(flags, list) or any(flag not in tuple(FLAGS) for flag in flags):
         raise ValueError("a flag is unknown")
     if not isinstance(scores, dict):
         raise ValueError("there are no scores")

@@ -102,27 +102,45 @@ def packed_digest(packed: PackedArray | None) -> bytes:
 
 def is_unfinished(name: str) -> bool:
     """Return True for the name of a file that a killed process did not complete."""
-    return _UNFINISHED.fullmatch(name) is not None
+    return name.startswith(".") and _UNFINISHED.fullmatch(name) is not None
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Iterate over the files in a folder and its subfolders, and links; none if it is missing."""
-    if not folder.is_dir():
+def names_below(folder: Path, name: str, deep: bool = True) -> Iterator[str]:
+    """Iterate over the files and links in a folder of a dataset; none if it is missing.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the dataset.
+    name : str
+        Path of the folder in it, with “/” between its parts; empty for the dataset itself.
+    deep : bool
+        Also those in its subfolders.
+
+    Yields
+    ------
+    str
+        Path in the dataset. There may be millions, so none is an object of its own.
+    """
+    inside = folder / name
+    if not inside.is_dir():
         return
-    with os.scandir(folder) as entries:
+    within = f"{name}/" if name else ""
+    with os.scandir(inside) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from files_below(Path(entry.path))
-            else:
-                yield Path(entry.path)
+            if not entry.is_dir(follow_symlinks=False):
+                yield f"{within}{entry.name}"
+            elif deep:
+                yield from names_below(folder, f"{within}{entry.name}")
 
 
 def unfinished_in(folder: Path, deep: bool = False) -> Iterator[Path]:
     """Iterate over the files in a folder, or also below it, that a process did not complete."""
-    if not folder.is_dir():
-        return
-    for path in files_below(folder) if deep else folder.iterdir():
-        if is_unfinished(path.name) and path.is_file() and not path.is_symlink():
+    for name in names_below(folder, "", deep):
+        if not is_unfinished(name.rpartition("/")[2]):
+            continue
+        path = folder / name
+        if path.is_file() and not path.is_symlink():
             yield path
 
 

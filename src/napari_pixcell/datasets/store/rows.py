@@ -18,6 +18,8 @@ from napari_pixcell.untrusted import (
 
 LONGEST_ROW = MOST_JSON_BYTES
 BLOCK = 1 << 16
+BUFFER = 1 << 20
+ROWS_AT_ONCE = 1000  # that a process parses for one task
 
 JsonRow = dict[str, Any]
 
@@ -66,8 +68,10 @@ def read_rows(path: Path) -> Iterator[JsonRow]:
     return (row for _, row in read_offsets(path) if row is not None)
 
 
-def read_offsets(path: Path, start: int = 0) -> Iterator[tuple[int, JsonRow | None]]:
-    """Iterate over the rows of a file from a byte offset on, each with its own offset.
+def read_offsets(
+    path: Path, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, JsonRow | None]]:
+    """Iterate over the rows of a file between two byte offsets, each with its own offset.
 
     A damaged row is None. A missing file has no rows.
 
@@ -82,10 +86,36 @@ def read_offsets(path: Path, start: int = 0) -> Iterator[tuple[int, JsonRow | No
     at = start
     with reading(path.name), path.open("rb") as file:
         file.seek(start)
-        while line := file.readline(LONGEST_ROW):
+        while (stop is None or at < stop) and (line := file.readline(LONGEST_ROW)):
             if line.strip():
                 yield at, _parse(line)
             at += len(line)
+
+
+def row_ranges(path: Path, start: int = 0, rows: int = ROWS_AT_ONCE) -> Iterator[tuple[int, int]]:
+    """Iterate over the byte offsets before and after every few rows of a file, parsing none.
+
+    They depend on the file alone, and together cover what :func:`read_offsets` reads.
+
+    Raises
+    ------
+    PixCellError
+        If the file cannot be read.
+    """
+    if not path.is_symlink() and not path.exists():
+        return
+    check_regular(path)
+    at, begun, count = start, start, 0
+    with reading(path.name), path.open("rb", buffering=BUFFER) as file:
+        file.seek(start)
+        while line := file.readline(LONGEST_ROW):
+            at += len(line)
+            count += 1
+            if count == rows:
+                yield begun, at
+                begun, count = at, 0
+    if count:
+        yield begun, at
 
 
 def row_at(path: Path, offset: int) -> JsonRow | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from napari_pixcell.datasets.marks import safe_name
+from napari_pixcell.datasets.processes import Processes, usable_cores
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.studio.notices import Notices
@@ -15,6 +16,10 @@ from napari_pixcell.studio.tasks import Task, Tasks
 
 SECTION = "dataset"
 VALIDATION = 0.2  # share of the pairs that is set apart
+
+
+def _workers() -> int:
+    return max(1, usable_cores() - 1)  # one is left to the window
 
 
 @dataclass(eq=False, kw_only=True)
@@ -45,7 +50,8 @@ class DatasetUses:
             from napari_pixcell.datasets.report import write_report
 
             dataset = Dataset(folder)
-            path = write_report(dataset, folder / "report.html", progress)
+            with Processes(_workers()) as processes:
+                path = write_report(dataset, folder / "report.html", progress, processes=processes)
             written = f"“{path.name}” is in “{folder.name}”. Open it in a browser."
             return f"{written} {dataset.damage}".strip()
 
@@ -72,7 +78,7 @@ class DatasetUses:
             dataset = Dataset(folder)
             out = into / f"{safe_name(dataset.description.name)}-{kind}"
             parts = Split(VALIDATION) if split else None
-            sentence = convert(dataset, kind, out, parts, progress).sentence
+            sentence = convert(dataset, kind, out, parts, progress, _workers()).sentence
             return f"{sentence} {dataset.damage}".strip()
 
         self._start("Converting", work)
