@@ -12,8 +12,9 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.runs.detaching import is_detached, start_detached
+from napari_pixcell.datasets.runs.listing import RunList
 from napari_pixcell.datasets.runs.log import RunLog, request_stop
-from napari_pixcell.datasets.runs.state import RunState, run_of, runs_here
+from napari_pixcell.datasets.runs.state import RunState, run_of
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
@@ -34,7 +35,7 @@ class RunOutput:
         self.line = ProgressLine(interval=None if is_detached() else INTERVAL)
         folder = Path(request.folder)
         self._log = RunLog(folder, getattr(options, "arguments", ()), place_of(options))
-        self._stopped = False
+        self._stopped = self._counted = False
 
     def __enter__(self) -> Self:
         return self
@@ -55,6 +56,10 @@ class RunOutput:
 
     def emit(self, event: Event) -> None:
         """Show and log an event."""
+        if isinstance(event, Progress):
+            if self._counted and not event.total:
+                return  # one of several workers loads a model
+            self._counted = event.total > 0
         match event:
             case Notice(message):
                 self.line.note(message)
@@ -125,7 +130,7 @@ def status(options: cli.Options) -> cli.Result:
     if options.folder is None:
         if options.follow:
             raise PixCellError("--follow needs the folder of a dataset. Name it.")
-        states = [state for state in runs_here() if state.live]
+        states = RunList().look()
         if options.json:
             return {"runs": [_facts(state) for state in states]}
         return {str(state.folder): state.sentence() for state in states} or {"runs": "none"}
@@ -152,7 +157,7 @@ def stop(options: cli.Options) -> cli.Result:
     """Stop the process that makes a dataset, on whichever machine. Complete pairs are kept."""
     state = run_of(options.folder)
     if not state.live:
-        raise PixCellError(f"No process is making {state.name}: {state.sentence()}.")
+        raise PixCellError(f"No process is making {state.name}: {state.sentence().rstrip('.')}.")
     request_stop(state.folder)
     if state.head is None:  # it may be of an earlier version, or of a window
         return {
@@ -182,7 +187,7 @@ def _followed(state: RunState) -> RunState:
 
 
 def _by(state: RunState) -> str:
-    return f" ({state.owner.words})" if state.live and state.owner is not None else ""
+    return f" · {state.owner.words}" if state.live and state.owner is not None else ""
 
 
 def _facts(state: RunState) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ import psutil
 
 from napari_pixcell.datasets.parallel.joining import FAILED
 from napari_pixcell.datasets.runs import log
-from napari_pixcell.datasets.runs.log import RunHead, log_of, runs_folder
+from napari_pixcell.datasets.runs.log import RunHead, log_of
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, MANIFEST, Dataset
 from napari_pixcell.datasets.store.lock import LockOwner, read_owner
 from napari_pixcell.datasets.store.rows import read_rows
@@ -94,7 +93,7 @@ class RunState:
                 host = self.owner.host if self.owner is not None else "another machine"
                 return f"on {host}{seen}: {self._running}"
             case "died":
-                return f"The process that made it has died; {self.pairs}. Resume it."
+                return f"its process has died, {self.pairs} complete. Resume it"
             case "complete":
                 return f"done, {self.pairs}{self._failures}"
             case "cancelled":
@@ -105,7 +104,8 @@ class RunState:
 
     @property
     def _running(self) -> str:
-        return f"{self.message or self.pairs}{self._failures}"
+        started = self.pairs if self.total else "starting"
+        return f"{self.message or started}{self._failures}"
 
     @property
     def _failures(self) -> str:
@@ -126,7 +126,7 @@ def run_of(folder: Path) -> RunState:
         If nothing is known of it: it holds no dataset, and no run was begun in it.
     """
     folder = folder.resolve()
-    logged, owner = _logged(log_of(folder)), read_owner(folder)
+    logged, owner = read_log(log_of(folder)), read_owner(folder)
     if logged is not None and (logged.live or owner is None or not _owns(owner)):
         return logged
     if owner is not None:
@@ -137,22 +137,8 @@ def run_of(folder: Path) -> RunState:
     return logged or RunState(folder, "none", done=done, total=total)
 
 
-def runs_here() -> Iterator[RunState]:
-    """Iterate over the runs of this user that have a log, newest first."""
-    found = []
-    for path in runs_folder().glob("*.jsonl"):
-        try:
-            found.append((path.stat().st_mtime, path))
-        except OSError:  # forgotten meanwhile
-            continue
-    for _, path in sorted(found, reverse=True):
-        state = _logged(path)
-        if state is not None:
-            yield state
-
-
-def _logged(path: Path) -> RunState | None:
-    """Return the state that a log describes; None if there is no valid one."""
+def read_log(path: Path) -> RunState | None:
+    """Return the state of the run that a log describes; None if there is no valid one."""
     head, progress, last = None, Progress(0, 0, ""), None
     notices, dashboard = list[str](), ""
     try:

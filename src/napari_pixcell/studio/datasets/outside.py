@@ -1,0 +1,191 @@
+"""Runs beside the window: started here or elsewhere, followed, cancelled and resumed."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.runs.detaching import resume_detached, start_detached
+from napari_pixcell.datasets.runs.listing import RunList, forget_run
+from napari_pixcell.datasets.runs.log import recipe_of, request_stop
+from napari_pixcell.datasets.runs.state import RunState
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import private_folder, write_whole
+from napari_pixcell.studio.datasets.place import DatasetPlace, find_gpus
+from napari_pixcell.studio.datasets.uses import SECTION
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.tasks import Task, Tasks
+
+LOOKS_EVERY = 1.0  # seconds while a run is shown
+LOOKS_SELDOM = 5.0  # otherwise
+
+
+@dataclass(eq=False, kw_only=True)
+class StartTask(Task):
+    """Processes beside the window that are being started."""
+
+    section: str = SECTION
+    message: str = "Starting the processes"
+
+
+@dataclass(eq=False)
+class OutsideRuns:
+    """The runs that make datasets beside this window.
+
+    Those of the user that are under way or have died are found by themselves.
+    """
+
+    ended = Signal(object)  # a run that was under way when it was last looked at, with its state
+
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.place = DatasetPlace.remembered()
+        self.place.events.connect(self._remember)
+        self.gpus: list[str] | None = None  # None until find() has asked
+        self.states: list[RunState] = []
+        self.cancelling: set[Path] = set()
+        self._followed: set[Path] = set()
+        self._list = RunList()
+        self._looking = self._finding = False
+        self._shown = 0  # counts what was shown meanwhile, which a look may not know of
+        self._next = 0.0
+
+    @property
+    def live(self) -> list[RunState]:
+        return [state for state in self.states if state.live]
+
+    @property
+    def busy(self) -> str:
+        return next((task.sentence() for task in self.tasks.of(StartTask)), "")
+
+    # -- the place -------------------------------------------------------------------------
+
+    def _remember(self, *_: object) -> None:
+        with self.notices.reporting(SECTION):
+            self.place.remember()
+        self.notices.changed.emit()
+
+    def why_not(self) -> str:
+        """Return what the chosen place lacks, without a full stop."""
+        return self.place.why_not(self.gpus or [])
+
+    def find_gpus(self) -> None:
+        """Look for the GPUs of this machine, once, in a thread."""
+        if self._finding:
+            return
+        self._finding = True
+
+        def work() -> None:
+            found = find_gpus()
+
+            def done() -> None:
+                self.gpus = found
+                self.notices.changed.emit()
+
+            self.tasks.background.post(done)
+
+        threading.Thread(target=work, name="pixcell-gpus", daemon=True).start()
+
+    # -- starting --------------------------------------------------------------------------
+
+    def make(self, folder: Path, recipe: Callable[[], DatasetRecipe], most: int | None) -> None:
+        """Start processes that make a dataset at the chosen place."""
+
+        def arguments() -> list[str]:
+            path = recipe_of(folder)
+            private_folder(path.parent)
+            write_whole(path, json.dumps(recipe().to_dict()), private=True)
+            first = ["--first", str(most)] if most is not None else []
+            return ["dataset", "make", str(path), "--out", str(folder), *first]
+
+        self._start(folder, arguments)
+
+    def resume(self, folder: Path) -> None:
+        """Start processes at the chosen place that make what a dataset lacks."""
+        self._start(folder, lambda: ["dataset", "resume", str(folder)])
+
+    def _start(self, folder: Path, arguments: Callable[[], list[str]]) -> None:
+        place = replace(self.place)
+
+        def work() -> RunState:
+            gpus = self.gpus if self.gpus is not None else find_gpus()
+            options = place.options(gpus)
+            return start_detached(folder, [*arguments(), *options], lower=True)
+
+        self.tasks.run_alone(StartTask(), work, self.attach)
+
+    def resume_as_before(self, state: RunState) -> None:
+        """Start a run again that has ended early, with as many processes as before."""
+        self.cancelling.discard(state.folder)
+        self.tasks.run_alone(StartTask(), lambda: resume_detached(state, lower=True), self.attach)
+
+    # -- following -------------------------------------------------------------------------
+
+    def attach(self, state: RunState) -> None:
+        """Show a run from now on."""
+        self.cancelling.discard(state.folder)
+        self._followed.add(state.folder)
+        self._show([state, *(one for one in self.states if one.folder != state.folder)])
+        self._next = 0.0
+
+    def cancel(self, state: RunState) -> None:
+        """Ask a run to stop; complete pairs are kept."""
+        self.cancelling.add(state.folder)
+        self._followed.add(state.folder)
+        self.notices.changed.emit()
+
+        def failed(sentence: str) -> None:
+            self.cancelling.discard(state.folder)
+            self.notices.say(SECTION, sentence)
+
+        self.tasks.background.talk(lambda: request_stop(state.folder), failed)
+
+    def dismiss(self, state: RunState) -> None:
+        """Show a run no longer that is over."""
+        self._followed.discard(state.folder)
+        if state.stage == "died":
+            forget_run(state.folder)
+        self._show([one for one in self.states if one.folder != state.folder])
+
+    def tick(self) -> None:
+        """Look at the runs every so often; called often, in the main thread."""
+        if self._looking or time.monotonic() < self._next:
+            return
+        self._looking, followed, shown = True, set(self._followed), self._shown
+
+        def work() -> None:
+            states: list[RunState] | None = None
+            try:
+                states = self._list.look(followed)
+            finally:
+                self.tasks.background.post(lambda: self._looked(states, shown))
+
+        threading.Thread(target=work, name="pixcell-runs", daemon=True).start()
+
+    def _looked(self, states: list[RunState] | None, shown: int) -> None:
+        self._looking = False
+        if shown != self._shown:
+            return
+        self._next = time.monotonic() + (LOOKS_EVERY if states or self.states else LOOKS_SELDOM)
+        if states is not None and states != self.states:
+            self._show(states)
+
+    def _show(self, states: list[RunState]) -> None:
+        were_live = {state.folder for state in self.live}
+        self.states, self._shown = states, self._shown + 1
+        self._followed |= {state.folder for state in self.live}
+        for state in states:
+            if not state.live:
+                self.cancelling.discard(state.folder)
+                if state.folder in were_live:
+                    self.ended.emit(state)
+        self.notices.changed.emit()
