@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class OutsideRuns:
         self.states: list[RunState] = []
         self.cancelling: set[Path] = set()
         self._followed: set[Path] = set()
+        self._started: set[Path] = set()  # in this window
         self._list = RunList()
         self._looking = self._finding = False
         self._shown = 0  # counts what was shown meanwhile, which a look may not know of
@@ -62,6 +64,11 @@ class OutsideRuns:
     @property
     def live(self) -> list[RunState]:
         return [state for state in self.states if state.live]
+
+    @property
+    def own(self) -> list[RunState]:
+        """Those under way that were started in this window."""
+        return [state for state in self.live if state.folder in self._started]
 
     @property
     def busy(self) -> str:
@@ -121,14 +128,18 @@ class OutsideRuns:
             options = place.options(gpus)
             return start_detached(folder, [*arguments(), *options], lower=True)
 
-        self.tasks.run_alone(StartTask(), work, self.attach)
+        self.tasks.run_alone(StartTask(), work, self._begun)
 
     def resume_as_before(self, state: RunState) -> None:
         """Start a run again that has ended early, with as many processes as before."""
         self.cancelling.discard(state.folder)
-        self.tasks.run_alone(StartTask(), lambda: resume_detached(state, lower=True), self.attach)
+        self.tasks.run_alone(StartTask(), lambda: resume_detached(state, lower=True), self._begun)
 
     # -- following -------------------------------------------------------------------------
+
+    def _begun(self, state: RunState) -> None:
+        self._started.add(state.folder)
+        self.attach(state)
 
     def attach(self, state: RunState) -> None:
         """Show a run from now on."""
@@ -148,6 +159,12 @@ class OutsideRuns:
             self.notices.say(SECTION, sentence)
 
         self.tasks.background.talk(lambda: request_stop(state.folder), failed)
+
+    def stop_own(self) -> None:
+        """Ask the runs that were started in this window to stop, before the window is gone."""
+        for state in self.own:
+            with suppress(PixCellError):  # the folder is gone, and soon its run
+                request_stop(state.folder)
 
     def dismiss(self, state: RunState) -> None:
         """Show a run no longer that is over."""

@@ -21,7 +21,7 @@ from napari_pixcell.words import counted
 HERE, PROCESSES, CLUSTER = "here", "processes", "cluster"
 PLACES = {
     HERE: "in this window's model process",
-    PROCESSES: "in processes on this machine",
+    PROCESSES: "in several processes",
     CLUSTER: "on a cluster",
 }
 PREFERENCE = "dataset place"

@@ -22,11 +22,12 @@ class PlacePanel(QWidget):
         self._runs = runs
         place = runs.place
         places = {name: f"{words[:1].upper()}{words[1:]}" for name, words in PLACES.items()}
-        tip = "Where pairs are made. Beside the window, other work goes on meanwhile"
+        tip = "Where pairs are made. Processes of this machine or a cluster outlive the window"
         self.where = combo(tip, places, "Where to make it")
         tip = "Number of processes. Each loads the models"
         self.processes = number(1, MOST_PROCESSES, tip, width=NARROW)
         self.processes.setAccessibleName("Number of processes")
+        self.processes.setFixedWidth(NARROW)
         tip = "Numbers of the GPUs, such as 1,2. Without any: all but GPU 0, which the window uses"
         self.gpus = QLineEdit()
         self.gpus.setToolTip(tip)

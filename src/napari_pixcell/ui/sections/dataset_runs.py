@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.datasets.runs.state import RunState
@@ -15,6 +15,7 @@ from napari_pixcell.ui.widgets import AMBER, Bar, Text, allow, button
 
 CONTINUES = "It continues when this window is closed. Cancel it here to stop it."
 CONTINUE = "They continue when this window is closed. Cancel them here to stop them."
+ELSEWHERE = "Another window or user started it. Cancel it there"
 
 
 class RunRows(QWidget):
@@ -35,11 +36,12 @@ class RunRows(QWidget):
             self._stack.removeWidget(gone)
             gone.hide()
             gone.deleteLater()
-        for folder, state in states.items():
-            if folder not in self.rows:
-                self.rows[folder] = RunRow(self._runs, state)
-                self._stack.addWidget(self.rows[folder])
-            self.rows[folder].refresh(state)
+        for index, (folder, state) in enumerate(states.items()):
+            shown = self.rows.get(folder) or RunRow(self._runs, state)
+            self.rows[folder] = shown
+            if self._stack.indexOf(shown) != index:
+                self._stack.insertWidget(index, shown)
+            shown.refresh(state)
         live = len(self._runs.live)
         self.continues.say("" if not live else CONTINUES if live == 1 else CONTINUE)
         self.setVisible(bool(states))
@@ -69,6 +71,10 @@ class RunRow(QWidget):
         )
         column(self, self.words, self.bar, self.notices, row(*buttons), spacing=2)
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        super().showEvent(event)
+        self.refresh(self.state)  # the colours of the theme are known now
+
     def open_dashboard(self) -> None:
         QDesktopServices.openUrl(QUrl(self.state.dashboard))
 
@@ -86,7 +92,8 @@ class RunRow(QWidget):
         if state.live:
             self.bar.advance(state.done, state.total)
         self.cancel_button.setVisible(state.live)
-        allow(self.cancel_button, "Already cancelling" if cancelling else "")
+        foreign = state.stage == "running" and state.head is None
+        allow(self.cancel_button, ELSEWHERE if foreign else "Cancelling" if cancelling else "")
         self.resume_button.setVisible(state.stage in ("died", "cancelled", "failed"))
         allow(self.resume_button, "It is being started" if self._runs.busy else "")
         self.dashboard_button.setVisible(state.live and bool(state.dashboard))
