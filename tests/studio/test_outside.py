@@ -22,11 +22,18 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
 from napari_pixcell.slides import ArraySlide
+from napari_pixcell.studio.datasets import outside as outside_runs
 from napari_pixcell.studio.datasets import place as places
 from napari_pixcell.studio.datasets.place import CLUSTER, HERE, PROCESSES, DatasetPlace, find_gpus
 from napari_pixcell.studio.session import Session
 
 TWO = ["NVIDIA H200", "NVIDIA H200"]
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOOKS_EVERY", "LOOKS_SELDOM"):
+        monkeypatch.setattr(outside_runs, name, 0.05)
 
 
 @pytest.fixture

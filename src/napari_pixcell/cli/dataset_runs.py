@@ -35,7 +35,8 @@ class RunOutput:
         self.line = ProgressLine(interval=None if is_detached() else INTERVAL)
         folder = Path(request.folder)
         self._log = RunLog(folder, getattr(options, "arguments", ()), place_of(options))
-        self._stopped = self._counted = False
+        self._counted = False
+        self._last: Finished | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +48,7 @@ class RunOutput:
         trace: TracebackType | None,
     ) -> None:
         self.line.end()
-        last: Event = Finished(cancelled=True)
+        last: Finished | Failure = self._last or Finished(cancelled=True)
         if isinstance(error, PixCellError | OSError):
             last = Failure(str(error))
         elif error is not None and isinstance(error, Exception):
@@ -65,8 +66,8 @@ class RunOutput:
                 self.line.note(message)
             case Progress():
                 self.line.show(event.message)
-            case Finished(cancelled=cancelled):
-                self._stopped = cancelled
+            case Finished():
+                self._last = event
         self._log.add(event)
 
     def add_dashboard(self, address: str) -> None:
@@ -80,7 +81,7 @@ class RunOutput:
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if the run ended because it was asked to."""
-        if self._stopped:
+        if self._last is not None and self._last.cancelled:
             raise KeyboardInterrupt
 
 

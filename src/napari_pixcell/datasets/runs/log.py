@@ -42,6 +42,7 @@ KEPT = 20  # notices that remain when a log is shortened
 LONGEST = 2000  # characters of a notice
 SHOWN_EVERY = 0.5  # seconds between lines of progress, and between looks for a request to stop
 TOUCHED_EVERY = 20  # of these looks, the log gets a new time as a sign of life
+LETS_GO = 1.0  # seconds in which a run that has written its last line releases its lock
 MOST_LOGS = 200  # of earlier runs
 
 
@@ -148,7 +149,6 @@ class RunLog:
         self._progress: Progress | None = None
         self._pending = False  # the progress is not in the log yet
         self._shown = 0.0
-        self.last: Event | None = None  # how it ended
         self._writing = threading.Lock()
         self._ended = threading.Event()
         self._lock = FileLock(self.path.with_suffix(".lock"), thread_local=False)
@@ -160,7 +160,7 @@ class RunLog:
         with suppress(OSError):  # a run does not depend on its log
             private_folder(self.path.parent)
             try:
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=LETS_GO)
             except Timeout:
                 raise LockedElsewhere(
                     f"Another process is making the dataset {self.folder.name}. Follow it with "
@@ -172,7 +172,7 @@ class RunLog:
         self._remove_request()
 
     def add(self, event: Event) -> None:
-        """Append an event: ``Progress``, ``Notice``, ``Finished`` or ``Failure``."""
+        """Append a ``Progress`` or a ``Notice``; other events are left out."""
         with self._writing:
             match event:
                 case Progress():
@@ -182,10 +182,6 @@ class RunLog:
                 case Notice(message):
                     self._notices.append(message[:LONGEST])
                     self._append(summary(Notice(message[:LONGEST])))
-                case Finished() | Failure():
-                    self._flush()
-                    self._append(summary(event))
-                    self.last = event
 
     def add_dashboard(self, address: str) -> None:
         """Append the address of Dask's dashboard."""
@@ -193,15 +189,16 @@ class RunLog:
             self._dashboard = address
             self._append({"event": DASHBOARD, "address": address})
 
-    def close(self, last: Event) -> None:
-        """End the log, with this event unless one has ended it already."""
-        if self.last is None:
-            self.add(last)
+    def close(self, last: Finished | Failure) -> None:
+        """End the log with how the run ended: its last act, but for the release of a lock."""
         self._ended.set()
         self._watch.join()
         self._remove_request()
         with suppress(OSError):
             recipe_of(self.folder).unlink(missing_ok=True)
+        with self._writing:
+            self._flush()
+            self._append(summary(last))
         self._lock.release()
 
     # -- in the background -----------------------------------------------------------------
@@ -212,11 +209,10 @@ class RunLog:
             looks += 1
             self.stop_wanted = self.stop_wanted or (self.folder / STOP).exists()
             with self._writing:
-                if self.last is None:
-                    self._flush()
-                    if looks % TOUCHED_EVERY == 0:
-                        with suppress(OSError):
-                            os.utime(self.path)
+                self._flush()
+                if looks % TOUCHED_EVERY == 0:
+                    with suppress(OSError):
+                        os.utime(self.path)
 
     def _remove_request(self) -> None:
         with suppress(OSError):
