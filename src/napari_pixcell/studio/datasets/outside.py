@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from psygnal import Signal
 
@@ -23,6 +26,9 @@ from napari_pixcell.studio.datasets.place import DatasetPlace, find_gpus
 from napari_pixcell.studio.datasets.uses import SECTION
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Task, Tasks
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LOOKS_EVERY = 1.0  # seconds while a run is shown
 LOOKS_SELDOM = 5.0  # otherwise
@@ -51,13 +57,15 @@ class OutsideRuns:
     def __post_init__(self) -> None:
         self.place = DatasetPlace.remembered()
         self.place.events.connect(self._remember)
-        self.gpus: list[str] | None = None  # None until find() has asked
+        self.gpus: list[str] | None = None  # None until the driver has named them
         self.states: list[RunState] = []
         self.cancelling: set[Path] = set()
         self._followed: set[Path] = set()
         self._started: set[Path] = set()  # in this window
         self._list = RunList()
-        self._looking = self._finding = False
+        self._gpus_found: Future[list[str]] | None = None
+        self._look: Future[list[RunState]] | None = None  # under way
+        self._shown_then = 0
         self._shown = 0  # counts what was shown meanwhile, which a look may not know of
         self._next = 0.0
 
@@ -87,20 +95,8 @@ class OutsideRuns:
 
     def find_gpus(self) -> None:
         """Look for the GPUs of this machine, once, in a thread."""
-        if self._finding:
-            return
-        self._finding = True
-
-        def work() -> None:
-            found = find_gpus()
-
-            def done() -> None:
-                self.gpus = found
-                self.notices.changed.emit()
-
-            self.tasks.background.post(done)
-
-        threading.Thread(target=work, name="pixcell-gpus", daemon=True).start()
+        if self._gpus_found is None:
+            self._gpus_found = in_thread(find_gpus, "pixcell-gpus")
 
     # -- starting --------------------------------------------------------------------------
 
@@ -126,7 +122,11 @@ class OutsideRuns:
         def work() -> RunState:
             gpus = self.gpus if self.gpus is not None else find_gpus()
             options = place.options(gpus)
-            return start_detached(folder, [*arguments(), *options], lower=True)
+            try:
+                return start_detached(folder, [*arguments(), *options], lower=True)
+            except PixCellError:
+                recipe_of(folder).unlink(missing_ok=True)  # it holds tissue
+                raise
 
         self.tasks.run_alone(StartTask(), work, self._begun)
 
@@ -175,25 +175,24 @@ class OutsideRuns:
 
     def tick(self) -> None:
         """Look at the runs every so often; called often, in the main thread."""
-        if self._looking or time.monotonic() < self._next:
-            return
-        self._looking, followed, shown = True, set(self._followed), self._shown
+        if self.gpus is None and self._gpus_found is not None and self._gpus_found.done():
+            self.gpus = self._gpus_found.result()
+            self.notices.changed.emit()
+        if self._look is not None:
+            if not self._look.done():
+                return
+            self._looked(self._look, self._shown_then)
+            self._look = None
+        if time.monotonic() >= self._next:
+            followed, self._shown_then = set(self._followed), self._shown
+            self._look = in_thread(lambda: self._list.look(followed), "pixcell-runs")
 
-        def work() -> None:
-            states: list[RunState] | None = None
-            try:
-                states = self._list.look(followed)
-            finally:
-                self.tasks.background.post(lambda: self._looked(states, shown))
-
-        threading.Thread(target=work, name="pixcell-runs", daemon=True).start()
-
-    def _looked(self, states: list[RunState] | None, shown: int) -> None:
-        self._looking = False
+    def _looked(self, look: Future[list[RunState]], shown: int) -> None:
         if shown != self._shown:
             return
+        states = self.states if look.exception() else look.result()
         self._next = time.monotonic() + (LOOKS_EVERY if states or self.states else LOOKS_SELDOM)
-        if states is not None and states != self.states:
+        if states != self.states:
             self._show(states)
 
     def _show(self, states: list[RunState]) -> None:
@@ -206,3 +205,18 @@ class OutsideRuns:
                 if state.folder in were_live:
                     self.ended.emit(state)
         self.notices.changed.emit()
+
+
+def in_thread(work: Callable[[], T], name: str) -> Future[T]:
+    """Run short work in a thread of its own, which no session waits for or counts as busy."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            log.warning("the runs beside the window cannot be listed", exc_info=error)
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
