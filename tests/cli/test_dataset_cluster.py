@@ -57,8 +57,8 @@ def test_a_job_that_cannot_be_submitted_is_named(
     if installed:
         (programs / "sbatch").write_text("#!/bin/sh\necho invalid partition >&2\nexit 1\n")
         (programs / "sbatch").chmod(0o755)
-        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
         reason = "stderr: invalid partition"
+    monkeypatch.setenv("PATH", str(programs))  # without the programs of a real cluster
     cluster.write_text('kind = "slurm"\nqueue = "nowhere"\ninterface = "lo"\ndashboard = false\n')
     found = run("dataset", "make", recipe, "--out", tmp_path / "data", "--cluster", cluster)
     assert found["code"] == 1 and found["error"].startswith("A job could not be submitted: ")
