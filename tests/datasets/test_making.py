@@ -228,7 +228,7 @@ def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
     folder, recipe = tmp_path / "data", drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=2)
     calls = count(lambda: make(tmp_path / "whole", recipe))
     grown = set()
-    for number in (*range(9), *range(9, calls // 2, 11)):
+    for number in (*range(9), *range(9, calls // 2, 7)):
         begun = (folder / "dataset.json").exists()
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]

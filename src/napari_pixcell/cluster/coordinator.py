@@ -22,7 +22,7 @@ from napari_pixcell.datasets.parallel.worker_processes import Start
 from napari_pixcell.datasets.recipe.opening import open_for_making
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
-from napari_pixcell.datasets.recipe.style_sources import with_library_styles
+from napari_pixcell.datasets.recipe.saved_styles import with_library_styles
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.lock import OWNER, locked
 from napari_pixcell.datasets.store.pair_files import disk_problems
