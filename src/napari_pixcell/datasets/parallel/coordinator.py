@@ -64,36 +64,56 @@ def make_with_workers(
         If the recipe cannot be followed, the disk is full, no pair can be made, or another process
         is working on the dataset.
     """
-    folder, request = Path(request.folder), with_own_styles(request)
+    joined = list[JoinedDataset]()
+
+    def make(crew: WorkerCrew) -> None:
+        queue = ChunkQueue(Dataset(Path(request.folder)), request.most, emit)
+        try:
+            crew.work(queue)
+        finally:  # also when cancelled
+            crew.close()
+            joined.append(queue.finish())
+        queue.report()
+
+    request = with_own_styles(request)
+    _prepare(request, WorkerCrew(request, start, environments, emit, cancelled), emit, make)
+    return joined[0] if joined else None
+
+
+def prepare_with_workers(
+    request: DatasetRequest,
+    start: Start,
+    environments: Sequence[Mapping[str, str]],
+    emit: Emit,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Prepare styles and layouts in several processes, and make no pair.
+
+    Parameters and errors are those of :func:`make_with_workers`.
+    """
+    request = with_own_styles(request)
     crew = WorkerCrew(request, start, environments, emit, cancelled)
-    joined, stopped = list[JoinedDataset](), False
+    _prepare(request, crew, emit, lambda crew: None)
+
+
+def _prepare(
+    request: DatasetRequest, crew: WorkerCrew, emit: Emit, then: Callable[[WorkerCrew], None]
+) -> None:
+    """Prepare a dataset if it lacks styles or layouts, and do something more under its lock."""
+    folder, stopped = Path(request.folder), False
     try:
         with nothing_refused(folder), closing(crew):
             dataset = open_for_making(request, emit, crew.at_once)
             with disk_problems(folder), locked(folder):
+                dataset = Dataset(folder)  # another process may have prepared it since
                 if dataset.description.plan is None:
-                    dataset = Dataset(folder)
-                    recipe = recipe_of(dataset, request)
+                    crew.recipe = recipe = recipe_of(dataset, request)
                     keep_encoder(dataset)
                     check_installed(dataset)
-                    crew.recipe = recipe
                     crew.work(PreparationQueue(Preparation(dataset, recipe), emit))
                 end_preparing(folder)
                 warn_of_copies(dataset, emit)
-                _make(Dataset(folder), request.most, crew, emit, joined)
+                then(crew)
     except MakingCancelled:
         stopped = True
     emit(Finished(cancelled=stopped))
-    return joined[0] if joined else None
-
-
-def _make(
-    dataset: Dataset, most: int | None, crew: WorkerCrew, emit: Emit, joined: list[JoinedDataset]
-) -> None:
-    queue = ChunkQueue(dataset, most, emit)
-    try:
-        crew.work(queue)
-    finally:  # also when cancelled
-        crew.close()
-        joined.append(queue.finish())
-    queue.report()

@@ -56,6 +56,11 @@ class PreparationQueue:
         """Whether styles and layouts are complete, and the plan is written."""
         return self._phase is None
 
+    @property
+    def needed(self) -> int:
+        """Number of workers that have or would have a chunk now; at least one until the end."""
+        return max(1, len(self._waiting) + len(self._out) + len(self._retries))
+
     def look(self) -> None:
         """Look for what other processes have made, and join each phase that is complete."""
         while not self._out and not self._retries and self._phase is not None:

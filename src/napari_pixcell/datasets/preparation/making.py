@@ -49,6 +49,8 @@ class PreparationMaker:
         Runs a request on an engine, and returns its events.
     check : callable
         Called between items. An exception ends the work, which can be resumed.
+    tissue : Path, optional
+        Folder for the real tissue of styles; by default in the user's data folder.
 
     Raises
     ------
@@ -57,13 +59,18 @@ class PreparationMaker:
     """
 
     def __init__(
-        self, dataset: Dataset, recipe: DatasetRecipe, ask: Ask, check: Callable[[], None]
+        self,
+        dataset: Dataset,
+        recipe: DatasetRecipe,
+        ask: Ask,
+        check: Callable[[], None],
+        tissue: Path | None = None,
     ) -> None:
         check_installed(dataset)
         self.preparation = Preparation(dataset, recipe, self._segment)
         self._dataset, self._recipe, self._ask, self._check = dataset, recipe, ask, check
         self._family = self.preparation.family
-        self._real = private_folder(dataset.description) / REAL
+        self._real = tissue or private_folder(dataset.description) / REAL
         self._files: list[Path] = []  # of the chunk in work
 
     def close(self) -> None:
