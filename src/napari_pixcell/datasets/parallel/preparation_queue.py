@@ -160,12 +160,11 @@ class PreparationQueue:
 
     def lost(self, chunk: PreparationChunk, how: str) -> None:
         """Retry a chunk whose worker has ended; ``how`` continues a sentence."""
-        words = chunk.words
-        self._emit(Notice(f"{words[:1].upper()}{words[1:]} are retried: {how}."))
+        self._emit(Notice(f"The preparation of {chunk.words} is retried: {how}."))
         self.failed(
             chunk,
-            f"The {words} of {self._preparation.dataset.folder.name} could not be prepared: {how}. "
-            "Check the memory of the workers, and run the command again.",
+            f"The preparation of {chunk.words} failed: {how}. Check the memory of the workers, and "
+            "run the command again.",
         )
 
     def show(self, workers: int, in_work: int = 0) -> None:

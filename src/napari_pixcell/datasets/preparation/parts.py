@@ -51,8 +51,11 @@ class PreparationChunk:
     @property
     def words(self) -> str:
         """What it is, for a sentence about it."""
-        noun = "styles" if self.phase == STYLES else f"sources of {self.phase}"
-        return f"{noun} {self.first:,} to {self.stop - 1:,}".replace("of listing", "of the recipe")
+        several = self.stop - self.first > 1
+        numbers = f"s {self.first:,} to {self.stop - 1:,}" if several else f" {self.first:,}"
+        if self.phase == STYLES:
+            return f"style{numbers}"
+        return f"source{numbers} of {'the recipe' if self.phase == LISTING else 'layouts'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
