@@ -21,7 +21,9 @@ from dask_processes import (
 )
 from drawn_engine import drawn_recipe
 from parallel_engines import ACTED, AT, BlockEngine
-from same_datasets import is_whole, rows_of
+from same_datasets import is_whole, prepared, rows_of
+from twins import PAIRS as TWINS
+from twins import twin_of_two_slides
 
 import napari_pixcell
 from napari_pixcell.cluster.connection import Connection
@@ -113,6 +115,24 @@ def test_a_killed_worker_costs_only_its_chunk(
     assert notice.startswith("Pairs 6 to 7 are retried: the worker good")
     is_whole(tmp_path / "data", PAIRS)
     assert rows_of(tmp_path / "data") == alone
+
+
+def test_workers_prepare_a_twin_and_hand_over_its_tissue(
+    processes: DaskProcesses, connection: Connection, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "user"))  # not that of the workers
+    recipe, events = twin_of_two_slides(tmp_path), list[Event]()
+    request = DatasetRequest(str(tmp_path / "data"), recipe, most=2)
+    engine, start = BlockEngine(), parallel_engines.kills_itself_preparing
+    joined = make_on_cluster(request, connection, start, events.append)
+    assert processes.acted.exists() and joined == JoinedDataset(2, TWINS, 0, "2–10")
+    killed, unchecked = notices(events)
+    assert killed.startswith("The preparation of ") and killed.endswith("has ended.")
+    assert "the real tissue of 5 styles is not on this machine" in unchecked
+    assert not list((processes.folder / "user").rglob("real/*.npz"))
+    one = DatasetRequest(str(tmp_path / "alone"), recipe, most=2)
+    make_dataset(one, engine.run, lambda event: None, block=engine.at_once)
+    assert prepared(tmp_path / "data") == prepared(tmp_path / "alone")
 
 
 COORDINATE = """

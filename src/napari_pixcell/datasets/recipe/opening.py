@@ -130,7 +130,8 @@ def warn_of_copies(dataset: Dataset, emit: Emit) -> None:
             Notice(
                 f"Pairs are not checked for copies: the real tissue of {counted(lacking, 'style')} "
                 "is not on this machine. It is in the data folder (PIXCELL_DATA_DIR) of the "
-                "machine that prepared the dataset."
+                "machine that prepared the dataset. Bring it with “napari-pixcell dataset "
+                "references”."
             )
         )
 
