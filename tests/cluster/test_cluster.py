@@ -117,22 +117,23 @@ def test_a_killed_worker_costs_only_its_chunk(
     assert rows_of(tmp_path / "data") == alone
 
 
-def test_workers_prepare_a_twin_and_hand_over_its_tissue(
+def test_workers_prepare_a_twin_and_exchange_its_tissue(
     processes: DaskProcesses, connection: Connection, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "user"))  # not that of the workers
     recipe, events = twin_of_two_slides(tmp_path), list[Event]()
-    request = DatasetRequest(str(tmp_path / "data"), recipe, most=2)
+    request = DatasetRequest(str(tmp_path / "data"), recipe)
     engine, start = BlockEngine(), parallel_engines.kills_itself_preparing
     joined = make_on_cluster(request, connection, start, events.append)
-    assert processes.acted.exists() and joined == JoinedDataset(2, TWINS, 0, "2–10")
-    killed, unchecked = notices(events)
+    assert processes.acted.exists() and joined == JoinedDataset(TWINS, TWINS, 0, "")
+    (killed,) = notices(events)
     assert killed.startswith("The preparation of ") and killed.endswith("has ended.")
-    assert "the real tissue of 5 styles is not on this machine" in unchecked
-    assert not list((processes.folder / "user").rglob("real/*.npz"))
-    one = DatasetRequest(str(tmp_path / "alone"), recipe, most=2)
+    one = DatasetRequest(str(tmp_path / "alone"), recipe)
     make_dataset(one, engine.run, lambda event: None, block=engine.at_once)
     assert prepared(tmp_path / "data") == prepared(tmp_path / "alone")
+    rows = rows_of(tmp_path / "data")
+    assert rows == rows_of(tmp_path / "alone")  # all were compared with the tissue
+    assert all(row["scores"]["copy_pixels"] is not None for row in rows)
 
 
 COORDINATE = """

@@ -14,6 +14,7 @@ from napari_pixcell.cluster.worker_tasks import (
     Answer,
     ClusterRun,
     at_once,
+    bring_tissue,
     make_chunk,
     prepare_chunk,
 )
@@ -24,7 +25,11 @@ from napari_pixcell.datasets.parallel.preparation_queue import PreparationQueue
 from napari_pixcell.datasets.parallel.worker_processes import Start
 from napari_pixcell.datasets.preparation.parts import PreparationChunk, end_preparing
 from napari_pixcell.datasets.preparation.stages import Preparation
-from napari_pixcell.datasets.preparation.tissue import forget_without_tissue, keep_tissue
+from napari_pixcell.datasets.preparation.tissue import (
+    forget_without_tissue,
+    keep_tissue,
+    tissue_files,
+)
 from napari_pixcell.datasets.recipe.opening import nothing_refused, open_for_making, recipe_of
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
@@ -179,7 +184,29 @@ class _ClusterCoordinator:
         queue.report()
 
     def _give_pairs(self, worker: PoolWorker, chunk: Chunk) -> None:
-        self._pool.submit(worker, make_chunk, chunk.to_dict(), self._start)
+        if worker.has_tissue:
+            self._pool.submit(worker, make_chunk, chunk.to_dict(), self._start)
+        else:
+            self._pool.submit(worker, bring_tissue, None)
+
+    def _brings(self, worker: PoolWorker, answer: Answer | None) -> bool:
+        """Send a worker the tissue that it lacks, and then its chunk; return False otherwise."""
+        match answer:
+            case {"has": here}:
+                dataset = Dataset(self._folder)
+                worker.tissue = tissue_files(dataset, here) if here is not None else iter(())
+            case {"kept": _}:
+                pass
+            case _:
+                return False
+        assert worker.tissue is not None and isinstance(worker.chunk, Chunk)
+        files = next(worker.tissue, None)
+        if files is not None:
+            self._pool.submit(worker, bring_tissue, files)
+        else:
+            worker.has_tissue = True
+            self._give_pairs(worker, worker.chunk)
+        return True
 
     # -- chunks ----------------------------------------------------------------------------
 
@@ -189,8 +216,9 @@ class _ClusterCoordinator:
         while self._hand_out(queue, give, working) or not queue.finished:
             queue.show(len(self._pool.admitted))
             for worker, answer in self._pool.wait(queue.needed):
-                working.remove(worker)
-                self._receive(queue, worker, answer)
+                if not self._brings(worker, answer):
+                    working.remove(worker)
+                    self._receive(queue, worker, answer)
 
     def _hand_out(
         self,

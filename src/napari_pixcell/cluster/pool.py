@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,10 @@ class PoolWorker:
         False until it was inspected.
     has_recipe : bool
         Whether it was sent the recipe of a dataset that is not prepared.
+    tissue : iterator of dict, optional
+        Files of real tissue that it lacks, while they are sent.
+    has_tissue : bool
+        Whether it was sent the real tissue of styles that it lacked.
     """
 
     name: str
@@ -50,6 +54,8 @@ class PoolWorker:
     chunk: Chunk | PreparationChunk | None = None
     admitted: bool = False
     has_recipe: bool = False
+    tissue: Iterator[dict[str, bytes]] | None = None
+    has_tissue: bool = False
 
     def __str__(self) -> str:
         return f"The worker {self.name} ({self.address})"

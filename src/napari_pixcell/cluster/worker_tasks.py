@@ -21,9 +21,9 @@ from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker
 from napari_pixcell.datasets.parallel.chunks import Chunk
 from napari_pixcell.datasets.parallel.worker_processes import Start
 from napari_pixcell.datasets.preparation.parts import PreparationChunk
-from napari_pixcell.datasets.preparation.tissue import LentPreparation
+from napari_pixcell.datasets.preparation.tissue import LentPreparation, keep_tissue
 from napari_pixcell.datasets.recipe.opening import warn_of_copies
-from napari_pixcell.datasets.recipe.preparing import keep_recipe
+from napari_pixcell.datasets.recipe.preparing import keep_recipe, lacking_tissue, real_files
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.runner import DatasetEngine, MakingCancelled
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights, weights_of
@@ -194,6 +194,28 @@ def prepare_chunk(
             with disk_problems(Path(run.folder)):
                 preparer.make(PreparationChunk.from_dict(chunk), task.check)
             return {"made": {"failed": {}, "notes": []}, "tissue": preparer.taken()}
+
+        return _answered(work)
+
+
+def bring_tissue(run: ClusterRun, files: dict[str, bytes] | None) -> Answer:
+    """Keep files of real tissue in the data folder of this worker, or return which are lacking.
+
+    Parameters
+    ----------
+    files : dict of str to bytes, optional
+        Contents by names.
+    """
+    with PROCESS.busy:
+        dataset = Dataset(Path(run.folder))
+
+        def work() -> Answer:
+            if files is None:
+                here = sorted(real_files(dataset)) if lacking_tissue(dataset) else None
+                return {"has": here}
+            with disk_problems(Path(run.folder)):
+                keep_tissue(dataset, files)
+            return {"kept": len(files)}
 
         return _answered(work)
 

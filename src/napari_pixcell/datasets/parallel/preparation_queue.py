@@ -16,6 +16,8 @@ from napari_pixcell.engine.events import Emit, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted, duration
 
+WAIT = 3600.0  # seconds for another process to release the lock of the dataset
+
 
 class PreparationQueue:
     """Hands out the chunks of a preparation, joins complete phases, and retries what failed.
@@ -42,6 +44,7 @@ class PreparationQueue:
     ) -> None:
         self._preparation, self._emit, self._claims = preparation, emit, claims
         self._styles, self._seen = styles, (0, time.monotonic())
+        self._refused = 0.0  # since when another process holds the lock
         self._attempts: Counter[PreparationChunk] = Counter()
         self._retries: deque[PreparationChunk] = deque()
         self._out: set[PreparationChunk] = set()
@@ -100,8 +103,13 @@ class PreparationQueue:
         try:
             with locked(self._preparation.dataset.folder):
                 self._preparation.join(phase, self._emit)
-        except LockedElsewhere:
+        except LockedElsewhere as error:
+            self._refused = self._refused or time.monotonic()
+            if time.monotonic() - self._refused > WAIT:
+                raise PixCellError(str(error)) from error
+            self._emit(Progress(0, 0, "Waiting for another process that works on the dataset"))
             return self._preparation.phase != phase
+        self._refused = 0.0
         return True
 
     def next(self) -> PreparationChunk | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from napari_pixcell.datasets.preparation.making import PreparationMaker
@@ -22,6 +22,7 @@ from napari_pixcell.files import private_folder as make_private
 from napari_pixcell.files import write_whole
 
 PATTERN = "[0-9]" * 6 + "*.npz"  # names of the files of real tissue
+AT_ONCE = 256  # files of about 2 to 20 KB that are sent together
 
 
 class LentPreparation:
@@ -74,6 +75,18 @@ def keep_tissue(dataset: Dataset, files: Mapping[str, bytes]) -> None:
         folder = make_private(private_folder(dataset.description) / REAL)
         if Path(name).match(PATTERN) and Path(name).name == name:
             write_whole(folder / name, data, private=True)
+
+
+def tissue_files(dataset: Dataset, there: Collection[int]) -> Iterator[dict[str, bytes]]:
+    """Iterate over the files of real tissue that another data folder lacks, some at a time.
+
+    ``there`` are the numbers of the styles whose tissue it has. Contents by names.
+    """
+    known, here = set(there), real_files(dataset)
+    numbers = [number for number in sorted(here) if number not in known]
+    for start in range(0, len(numbers), AT_ONCE):
+        paths = (here[number] for number in numbers[start : start + AT_ONCE])
+        yield {path.name: path.read_bytes() for path in paths}
 
 
 def forget_without_tissue(preparation: Preparation) -> None:
