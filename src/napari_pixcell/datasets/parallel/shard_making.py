@@ -12,6 +12,7 @@ from napari_pixcell.datasets.parallel.claims import LEASE, Claims
 from napari_pixcell.datasets.parallel.crew import WorkerCrew
 from napari_pixcell.datasets.parallel.preparation_queue import PreparationQueue
 from napari_pixcell.datasets.parallel.shard_queue import ShardQueue
+from napari_pixcell.datasets.parallel.shard_queue import complete_pairs as complete_pairs
 from napari_pixcell.datasets.parallel.solo_crew import SoloCrew
 from napari_pixcell.datasets.parallel.worker_processes import Start
 from napari_pixcell.datasets.preparation.stages import Preparation
