@@ -434,9 +434,7 @@ def test_saved_styles_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_prepared_dataset_can_be_resumed_without_its_recipe(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
-    private = private_folder(Dataset(tmp_path / "data").description)
-    for path in private.iterdir():
-        path.unlink()
+    shutil.rmtree(private_folder(Dataset(tmp_path / "data").description))
     make(tmp_path / "data")  # the styles are with the dataset
     assert len(list(Dataset(tmp_path / "data").rows())) == 12
 
