@@ -20,12 +20,18 @@ from napari_pixcell.datasets.parallel.chunks import Shard
 from napari_pixcell.datasets.parallel.claims import Claims
 from napari_pixcell.datasets.parallel.coordinator import make_with_workers
 from napari_pixcell.datasets.parallel.joining import join_dataset
+from napari_pixcell.datasets.parallel.preparation_queue import PreparationQueue
 from napari_pixcell.datasets.parallel.shard_making import make_shard, make_shard_with_workers
-from napari_pixcell.datasets.preparation.parts import PREPARING
+from napari_pixcell.datasets.preparation.making import PreparationMaker
+from napari_pixcell.datasets.preparation.parts import LISTING, PREPARING, STYLES, PreparationChunk
 from napari_pixcell.datasets.recipe.making import make_dataset
+from napari_pixcell.datasets.recipe.opening import open_for_making
+from napari_pixcell.datasets.recipe.preparing import keeps_tissue
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.recipe.runner import Runner
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Notice
+from napari_pixcell.engine.request_values import EmbedRequest, Request
 from napari_pixcell.errors import PixCellError
 
 
@@ -84,7 +90,10 @@ sys.path[:0] = sys.argv[3:]
 import parallel_engines, test_preparation
 from twins import twin_of_two_slides
 from napari_pixcell.datasets.parallel.chunks import Shard
+from napari_pixcell.datasets.recipe.opening import open_for_making
+from napari_pixcell.datasets.recipe.preparing import keeps_tissue
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.recipe.runner import Runner
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     request = DatasetRequest(str(folder), twin_of_two_slides(Path(sys.argv[2])))
@@ -178,3 +187,43 @@ def test_a_chunk_has_one_claim_until_it_is_not_renewed(tmp_path: Path) -> None:
     with Claims(tmp_path, Shard(0, 2)) as ended:
         assert ended.take("c")
     assert ours.take("c")
+
+
+def test_a_style_that_cannot_be_embedded_is_retried_three_times(tmp_path: Path) -> None:
+    class Blind(BlockEngine):
+        tried = 0
+
+        def run(self, request: Request, *more: object, **options: object) -> None:
+            if isinstance(request, EmbedRequest):
+                self.tried += 1
+                raise PixCellError("The encoder is gone. Install it.")
+            super().run(request, *more, **options)  # type: ignore[arg-type]
+
+    Image.fromarray(np.full((256, 256, 3), 200, np.uint8)).save(tmp_path / "tile.png")
+    style = {"from": "picture", "path": str(tmp_path / "tile.png"), "mpp": 0.5}
+    request = DatasetRequest(str(tmp_path / "data"), drawn_recipe(styles=(style,), seeds=1))
+    engine = Blind()
+    with pytest.raises(PixCellError, match=r"^The encoder is gone. Install it.$"):
+        make_shard(request, Shard(), engine, lambda event: None)
+    assert engine.tried == 4
+    assert make_shard(request, Shard(), BlockEngine(), lambda event: None) == {}
+    join_dataset(Dataset(tmp_path / "data"))
+    is_whole(tmp_path / "data", 3)
+
+
+def test_a_machine_with_another_data_folder_leaves_styles_to_others_while_they_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, engine = drawn_recipe(), BlockEngine()
+    dataset = open_for_making(DatasetRequest(str(tmp_path / "data"), recipe), lambda event: None)
+    maker = PreparationMaker(dataset, recipe, Runner(engine.run, lambda: False).run, lambda: None)
+    preparation = maker.preparation
+    for chunk in preparation.chunks(LISTING):
+        maker.make(chunk)
+    assert keeps_tissue(dataset)
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "another"))
+    assert not keeps_tissue(dataset)
+    for lease, expected in ((60.0, None), (0.0, PreparationChunk(STYLES, 1, 2))):
+        with Claims(preparation.folder, Shard(1, 2), lease) as claims:
+            queue = PreparationQueue(preparation, lambda event: None, claims, styles=False)
+            assert (queue.next(), queue.finished) == (expected, False)
