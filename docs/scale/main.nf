@@ -4,17 +4,11 @@ params.recipe = "$PWD/recipe.json"
 params.out = "$PWD/twin"
 params.shards = 8
 
-process prepare {
-    output: val true
-    script: "napari-pixcell dataset prepare '${params.recipe}' --out '${params.out}'"
-}
-
 process shard {
     errorStrategy 'retry'
     maxRetries 3
     input:
-    val prepared
-    each number
+    val number
     output: val number
     script:
     "napari-pixcell dataset make '${params.recipe}' --out '${params.out}' --shard ${number}/${params.shards}"
@@ -26,7 +20,6 @@ process join {
 }
 
 workflow {
-    prepare()
-    shard(prepare.out, Channel.of(0..<params.shards))
+    shard(Channel.of(0..<params.shards))
     join(shard.out.collect())
 }

@@ -1,7 +1,6 @@
 #!/bin/bash
 # A dataset as a SLURM job array: one GPU for each task, on a file system that all nodes share.
 #
-#   napari-pixcell dataset prepare recipe.json --out twin        # once, on a node with a GPU
 #   array=$(sbatch --parsable --array=0-15 slurm-array.sh)
 #   sbatch --dependency=afterany:$array --wrap "napari-pixcell dataset join twin"
 #

@@ -54,7 +54,9 @@ def test_a_job_that_cannot_be_submitted_is_named(
     programs, cluster = tmp_path / "programs", tmp_path / "cluster.toml"
     programs.mkdir()
     reason = "No such file or directory: 'sbatch'"
-    if installed:
+    if not installed:
+        monkeypatch.setenv("PATH", str(programs))  # whatever this machine has
+    else:
         (programs / "sbatch").write_text("#!/bin/sh\necho invalid partition >&2\nexit 1\n")
         (programs / "sbatch").chmod(0o755)
         reason = "stderr: invalid partition"

@@ -53,6 +53,16 @@ def test_shards_are_prepared_made_and_joined(run, recipe: Path, tmp_path: Path) 
     assert run("dataset", "check", out)["code"] == 0
 
 
+def test_shards_are_made_with_workers(run, recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    made = run("dataset", "make", recipe, "--out", out, "--shard", "0/2", "--workers", 2)
+    assert (made["code"], made["shard"], made["failed"]) == (0, "0/2", 0)
+    assert "Shard 0/2: 6 pairs made" in made["stderr"]
+    assert run("dataset", "join", out)["missing"] == "2–3, 6–7, 10–11"
+    references = run("dataset", "references", out)
+    assert (references["styles on this machine"], references["missing"]) == (0, 0)
+
+
 def test_pairs_that_failed_give_an_exit_code(run, recipe, tmp_path, monkeypatch) -> None:
     out = tmp_path / "data"
     monkeypatch.setattr(dataset_processes, "start_engine", parallel_engines.refuses_one)
@@ -72,6 +82,8 @@ def test_pairs_that_failed_give_an_exit_code(run, recipe, tmp_path, monkeypatch)
         (("--shard=-1/3",), "“-1/3” is no shard."),
         (("--shard", "one"), "“one” is no shard."),
         (("--shard", "0/2", "--first", "3"), "--first cannot be combined with --shard."),
+        (("--shard", "0/2", "--workers", "0"), "--workers is 0. Choose a number from 1 to 256."),
+        (("--shard", "0/2", "--scheduler", "tcp://a:1"), "--shard cannot be combined with --sche"),
         (("--workers", "0"), "--workers is 0. Choose a number from 1 to 256."),
         (("--workers", "2", "--first", "0"), "--first is 0. Choose 1 or more."),
     ],

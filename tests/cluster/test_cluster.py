@@ -21,7 +21,9 @@ from dask_processes import (
 )
 from drawn_engine import drawn_recipe
 from parallel_engines import ACTED, AT, BlockEngine
-from same_datasets import is_whole, rows_of
+from same_datasets import is_whole, prepared, rows_of
+from twins import PAIRS as TWINS
+from twins import twin_of_two_slides
 
 import napari_pixcell
 from napari_pixcell.cluster.connection import Connection
@@ -113,6 +115,25 @@ def test_a_killed_worker_costs_only_its_chunk(
     assert notice.startswith("Pairs 6 to 7 are retried: the worker good")
     is_whole(tmp_path / "data", PAIRS)
     assert rows_of(tmp_path / "data") == alone
+
+
+def test_workers_prepare_a_twin_and_exchange_its_tissue(
+    processes: DaskProcesses, connection: Connection, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "user"))  # not that of the workers
+    recipe, events = twin_of_two_slides(tmp_path), list[Event]()
+    request = DatasetRequest(str(tmp_path / "data"), recipe)
+    engine, start = BlockEngine(), parallel_engines.kills_itself_preparing
+    joined = make_on_cluster(request, connection, start, events.append)
+    assert processes.acted.exists() and joined == JoinedDataset(TWINS, TWINS, 0, "")
+    (killed,) = notices(events)
+    assert killed.startswith("The preparation of ") and killed.endswith("has ended.")
+    one = DatasetRequest(str(tmp_path / "alone"), recipe)
+    make_dataset(one, engine.run, lambda event: None, block=engine.at_once)
+    assert prepared(tmp_path / "data") == prepared(tmp_path / "alone")
+    rows = rows_of(tmp_path / "data")
+    assert rows == rows_of(tmp_path / "alone")  # all were compared with the tissue
+    assert all(row["scores"]["copy_pixels"] is not None for row in rows)
 
 
 COORDINATE = """

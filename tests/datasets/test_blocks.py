@@ -189,7 +189,7 @@ def test_a_lost_style_fails_its_pairs_and_keeps_the_places_of_the_others(tmp_pat
 def test_kills_within_blocks_lose_and_double_nothing(tmp_path: Path) -> None:
     folder, grown = tmp_path / "data", set()
     calls = count(lambda: make(tmp_path / "whole", DrawnEngine(), quick_recipe()))
-    for number in (calls // 3, calls // 5, calls // 5):
+    for number in (calls // 2, calls // 4, calls // 4):
         begun = (folder / "dataset.json").exists()
         recipe = None if begun else quick_recipe()
         killed(number, lambda recipe=recipe: make(folder, DrawnEngine(), recipe))

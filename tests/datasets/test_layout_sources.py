@@ -18,7 +18,7 @@ def layouts(*parts: dict[str, object]) -> list[np.ndarray]:
     def segment(pixels: np.ndarray) -> tuple[np.ndarray, LayoutSource]:
         raise AssertionError("no layout is segmented")
 
-    sources = LayoutSources(parts, families()["demo"], lambda: iter(()), segment)
+    sources = LayoutSources(parts, families()["demo"], (), segment)
     return [layout.labels for layout in sources]
 
 

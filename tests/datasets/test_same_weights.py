@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from drawn_engine import DrawnEngine, drawn_recipe
 
+from napari_pixcell.datasets.preparation.parts import PREPARING
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights, installed_weights
 from napari_pixcell.datasets.store.completeness import check_dataset
-from napari_pixcell.datasets.store.dataset import STYLES, Dataset
-from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Request
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
@@ -78,28 +80,26 @@ def test_weights_that_are_exchanged_while_a_dataset_is_made_end_it_at_once(folde
     assert len(list(Dataset(folder).rows())) == 1
 
 
-def test_styles_are_embedded_by_one_encoder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_styles_are_embedded_by_one_encoder(folder: Path) -> None:
     part = {"from": "slide", "slide": str(SAMPLE_SLIDE), "most": 2}
     recipe = drawn_recipe(styles=(part,), layouts=(), pairing="each")
-    add_style, added = Dataset.add_style, []
 
-    def once(dataset: Dataset, style: object) -> None:
-        if added:
-            raise PixCellError("The disk is gone.")
-        added.append(style)
-        add_style(dataset, style)
+    class EmbedsOnce(DrawnEngine):
+        def run(self, request: Request, *more: object, **options: object) -> None:
+            if self.asked and isinstance(request, EmbedRequest):
+                raise PixCellError("The disk is gone.")
+            super().run(request, *more, **options)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Dataset, "add_style", once)
-        with pytest.raises(PixCellError, match="disk is gone"):
-            make(folder, recipe)
+    with pytest.raises(PixCellError, match="disk is gone"):
+        make(folder, recipe, engine=EmbedsOnce())
     dataset = Dataset(folder)
-    assert dataset.prepared(STYLES) == 1 and not list(dataset.rows())
+    assert len(list((folder / PREPARING).glob("*/styles-*.jsonl"))) == 1
+    assert not list(dataset.rows())
     assert dataset.description.weights == installed_weights(dataset, "encoder")
     dataset.describe(weights={"encoder": OTHER})
     with pytest.raises(OtherWeights, match=r"other weights of demo \(encoder\)\. Install"):
         make(folder, recipe)
-    (folder / STYLES).unlink()  # nothing was embedded before, so that nothing can be mixed
+    shutil.rmtree(folder / PREPARING)  # nothing was embedded before, so that nothing can be mixed
     dataset = make(folder, recipe, 1)
     assert dataset.description.weights == installed_weights(dataset, "encoder")
 

@@ -10,12 +10,13 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from drawn_engine import DrawnEngine
 
 from napari_pixcell.engine.events import Event
-from napari_pixcell.engine.request_values import Request
+from napari_pixcell.engine.request_values import EmbedRequest, Request
 
 ACTED = "PIXCELL_TEST_ACTED"
 GO = "PIXCELL_TEST_GO"  # environment variable: the path of a file that ends a wait
@@ -52,6 +53,37 @@ class ActingEngine(BlockEngine):
             else:
                 self._act()
         super().run(request, emit, cancelled, previews)
+
+
+class PreparingEngine(BlockEngine):
+    """Acts once in the middle of the styles of a preparation: at the second that it embeds."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def run(
+        self,
+        request: Request,
+        emit: Callable[[Event], None],
+        cancelled: Callable[[], bool] = lambda: False,
+        previews: bool = True,
+    ) -> None:
+        if isinstance(request, EmbedRequest) and any(
+            isinstance(one, EmbedRequest) for one in self.asked
+        ):
+            with suppress(FileExistsError):
+                Path(os.environ[ACTED]).touch(exist_ok=False)
+                self._act()
+        super().run(request, emit, cancelled, previews)
+
+
+def kills_itself_preparing() -> DrawnEngine:
+    return PreparingEngine(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def kills_coordinator_preparing() -> DrawnEngine:
+    return PreparingEngine(lambda: os.kill(os.getppid(), signal.SIGKILL))
 
 
 def whole() -> DrawnEngine:

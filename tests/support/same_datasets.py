@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from napari_pixcell.datasets.parallel.joining import FAILED
+from napari_pixcell.datasets.preparation.parts import PREPARING
+from napari_pixcell.datasets.recipe.preparing import REAL, private_folder
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS
@@ -28,6 +30,18 @@ def rows_of(folder: Path) -> list[dict[str, object]]:
         assert row["pixels"] == pixels_sha256(np.asarray(Image.open(folder / row["image"])))
         found.append(row)
     return found
+
+
+def prepared(folder: Path) -> dict[str, object]:
+    """Return what the preparation of a dataset wrote, its private real tissue included."""
+    dataset = Dataset(folder)
+    private = private_folder(dataset.description)
+    kinds = (folder / "styles", folder / "layouts", private / REAL)
+    files = [path for kind in kinds for path in sorted(kind.iterdir())]
+    lines = [folder / name for name in ("styles.jsonl", "layouts.jsonl")]
+    found: dict[str, object] = {path.name: path.read_bytes() for path in (*files, *lines)}
+    assert not (folder / PREPARING).exists() and len(found) == len(files) + len(lines)
+    return found | {"plan": dataset.description.plan, "weights": dataset.description.weights}
 
 
 def is_whole(folder: Path, pairs: int) -> None:

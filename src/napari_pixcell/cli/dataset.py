@@ -138,7 +138,8 @@ def resume(options: cli.Options) -> cli.Result:
 
 
 def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
-    if options.shard is not None and not options.detach:  # shards are neither followed nor locked
+    alone = not options.detach and not on_cluster(options)
+    if options.shard is not None and alone:  # shards are neither followed nor locked
         return run_shard(request, options)
     return make_logged(request, options, _make)
 

@@ -25,6 +25,11 @@ def on_cluster(options: cli.Options) -> bool:
 
 def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.Result:
     """Make a dataset with the workers of a scheduler that runs, or of one started for it."""
+    if options.shard is not None:
+        raise PixCellError(
+            "--shard cannot be combined with --scheduler or --cluster, which share the pairs out "
+            "themselves. Leave one of them out."
+        )
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     settings = ClusterSettings.load(options.cluster) if options.cluster else None

@@ -23,19 +23,24 @@ if TYPE_CHECKING:
     from napari_pixcell.datasets.parallel.joining import JoinedDataset
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
-WORKERS = cli.exclusive(
-    cli.argument("--workers", type=int, metavar="N", help="make pairs in N processes at once"),
+PROCESSES = (
+    cli.argument("--workers", type=int, metavar="N", help="work in N processes at once"),
     cli.argument("--gpus", metavar="all|0,1", help="in one process for each of these GPUs"),
-    cli.argument(
-        "--shard",
-        metavar="I/N",
-        help="only shard I of N, from 0/N on; afterwards: “dataset join”. For job arrays",
-    ),
+)
+_ONE_WAY = cli.exclusive(
+    *PROCESSES,
     cli.argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="with the workers of a Dask scheduler"
     ),
     cli.path("--cluster", "FILE.toml", "in jobs of SLURM, PBS or LSF; see docs/clusters.md"),
 )
+_SHARD = cli.argument(
+    "--shard",
+    metavar="I/N",
+    help="only shard I of N, from 0/N on, also with --workers or --gpus; afterwards: “dataset "
+    "join”. For job arrays",
+)
+WORKERS = cli.together(_ONE_WAY, _SHARD)
 
 
 def start_engine() -> DatasetEngine:
@@ -52,11 +57,7 @@ def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutp
     """Make a dataset with workers."""
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
-    environments: list[dict[str, str]] = [{}]
-    if options.gpus is not None:
-        environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
-    else:
-        environments *= worker_count(options.workers)
+    environments = _environments(options)
     from napari_pixcell.datasets.parallel.coordinator import make_with_workers
 
     try:
@@ -66,6 +67,19 @@ def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutp
         return cancelled(run.line)
     run.line.end()
     return made_result(request, found)
+
+
+def _environments(options: cli.Options) -> list[dict[str, str]]:
+    """Return the environment variables of each process that ``--workers`` or ``--gpus`` asks for.
+
+    Raises
+    ------
+    PixCellError
+        If there are too few or too many, or no such GPU.
+    """
+    if options.gpus is not None:
+        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
+    return [{} for _ in range(worker_count(options.workers))]
 
 
 def made_result(request: DatasetRequest, found: JoinedDataset | None) -> cli.Result:
@@ -95,7 +109,7 @@ def summary(folder: str) -> cli.Result:
 def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
     """Make a shard of a dataset."""
     from napari_pixcell.datasets.parallel.chunks import Shard
-    from napari_pixcell.datasets.parallel.shard_making import make_shard
+    from napari_pixcell.datasets.parallel.shard_making import make_shard, make_shard_with_workers
 
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
@@ -104,7 +118,11 @@ def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
         raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
     line = ProgressLine(interval=INTERVAL)
     try:
-        failed = make_shard(request, shard, engine(), tell(line))
+        if options.workers is None and options.gpus is None:
+            failed = make_shard(request, shard, engine(), tell(line))
+        else:
+            environments = _environments(options)
+            failed = make_shard_with_workers(request, shard, start_engine, environments, tell(line))
     except KeyboardInterrupt:
         return cancelled(line)
     line.end()
@@ -117,16 +135,22 @@ def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
     "dataset prepare",
     cli.path("recipe", "RECIPE.json", "see docs/datasets.md"),
     cli.path("--out", "DIR", "a new folder", required=True),
+    cli.exclusive(*PROCESSES),
 )
 def prepare(options: cli.Options) -> cli.Result:
     """Prepare the styles and layouts of a dataset, before its shards make the pairs."""
     from napari_pixcell.datasets.parallel.chunks import chunk_size
+    from napari_pixcell.datasets.parallel.coordinator import prepare_with_workers
     from napari_pixcell.datasets.recipe.opening import prepare_dataset
 
     request = DatasetRequest(str(options.out), DatasetRecipe.load(options.recipe))
     line = ProgressLine(interval=INTERVAL)
     try:
-        prepare_dataset(request, engine().run, tell(line), block=engine().at_once)
+        if options.workers is None and options.gpus is None:
+            prepare_dataset(request, engine().run, tell(line), block=engine().at_once)
+        else:
+            environments = _environments(options)
+            prepare_with_workers(request, start_engine, environments, tell(line))
     except KeyboardInterrupt:
         return cancelled(line)
     line.end()

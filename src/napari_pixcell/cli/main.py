@@ -14,6 +14,7 @@ from napari_pixcell import __version__
 from napari_pixcell.cli import (
     dataset,
     dataset_processes,
+    dataset_references,
     dataset_runs,
     demo,
     doctor,
@@ -37,7 +38,8 @@ log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
     *(info, embed, segment, generate, similar, stain, train_stain),
-    *(layout, dataset, dataset_processes, dataset_runs, measure, models, styles, doctor, demo),
+    *(layout, dataset, dataset_processes, dataset_references, dataset_runs, measure, models),
+    *(styles, doctor, demo),
 )
 GROUPS = {
     "layout": "Import, export, invent and vary layouts of cells.",

@@ -49,6 +49,11 @@ def group(title: str, *options: Option) -> Option:
     return lambda parser: _add_to(parser.add_argument_group(title), options)
 
 
+def together(*options: Option) -> Option:
+    """Declare several options as one."""
+    return lambda parser: _add_to(parser, options)
+
+
 def exclusive(*options: Option) -> Option:
     """Declare options of which at most one can be given."""
     return lambda parser: _add_to(parser.add_mutually_exclusive_group(), options)

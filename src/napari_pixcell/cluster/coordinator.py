@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_pixcell.cluster.connection import Connection
 from napari_pixcell.cluster.pool import PoolWorker, WorkerPool
@@ -13,16 +13,28 @@ from napari_pixcell.cluster.worker_tasks import (
     WORKER,
     Answer,
     ClusterRun,
+    at_once,
+    bring_tissue,
     make_chunk,
-    prepare_dataset,
+    prepare_chunk,
 )
 from napari_pixcell.datasets.parallel.chunk_queue import MOST_RETRIES, ChunkQueue
+from napari_pixcell.datasets.parallel.chunks import Chunk
 from napari_pixcell.datasets.parallel.joining import JoinedDataset
+from napari_pixcell.datasets.parallel.preparation_queue import PreparationQueue
 from napari_pixcell.datasets.parallel.worker_processes import Start
-from napari_pixcell.datasets.recipe.opening import open_for_making
+from napari_pixcell.datasets.preparation.parts import PreparationChunk, end_preparing
+from napari_pixcell.datasets.preparation.stages import Preparation
+from napari_pixcell.datasets.preparation.tissue import (
+    forget_without_tissue,
+    keep_tissue,
+    tissue_files,
+)
+from napari_pixcell.datasets.recipe.opening import nothing_refused, open_for_making, recipe_of
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
-from napari_pixcell.datasets.recipe.style_sources import with_library_styles
+from napari_pixcell.datasets.recipe.same_weights import keep_encoder
+from napari_pixcell.datasets.recipe.saved_styles import with_own_styles
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.lock import OWNER, locked
 from napari_pixcell.datasets.store.pair_files import disk_problems
@@ -32,6 +44,7 @@ from napari_pixcell.errors import PixCellError
 if TYPE_CHECKING:
     from napari_pixcell.cluster.jobs import Jobs
 
+ClusterQueue = ChunkQueue | PreparationQueue
 PATIENCE = 10.0  # seconds for a new file to appear on the file system of a worker
 
 
@@ -79,7 +92,7 @@ def make_on_cluster(
     coordinator = _ClusterCoordinator(request, folder, start, emit)
     stopped = False
     try:
-        with disk_problems(folder):
+        with nothing_refused(folder), disk_problems(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with locked(folder):
                 run = ClusterRun(str(folder), (folder / OWNER).read_text())
@@ -95,14 +108,15 @@ def make_on_cluster(
 class _ClusterCoordinator:
     def __init__(self, request: DatasetRequest, folder: Path, start: Start, emit: Emit) -> None:
         self.joined: JoinedDataset | None = None
-        recipe = request.recipe and with_library_styles(request.recipe)  # of this machine
-        self.request = DatasetRequest(str(folder), recipe, request.most)
+        own = with_own_styles(request)  # of this machine
+        self.request = DatasetRequest(str(folder), own.recipe, request.most)
+        self._recipe: dict[str, Any] | None = None  # of a dataset that is not prepared
         self._folder, self._start, self._emit = folder, start, emit
 
     def family_and_weights(self) -> tuple[str, dict[str, str]]:
         """Return the family of the dataset, and the weights it was begun with."""
         if (self._folder / DESCRIPTION).exists() or self.request.recipe is None:
-            dataset = open_for_making(self.request, lambda: None, self._emit)
+            dataset = open_for_making(self.request, self._emit)
             return dataset.description.family, dict(dataset.description.weights)
         return self.request.recipe.family, {}
 
@@ -119,70 +133,119 @@ class _ClusterCoordinator:
     # -- styles and layouts ----------------------------------------------------------------
 
     def _prepare(self) -> None:
-        begun = (self._folder / DESCRIPTION).exists()
-        if begun and Dataset(self._folder).description.plan is not None:
-            return
+        dataset = open_for_making(self.request, self._emit, self._at_once)
+        if dataset.description.plan is None:
+            recipe = recipe_of(dataset, self.request)
+            keep_encoder(dataset, self._pool.common_weights)
+            self._recipe = recipe.to_dict()
+            preparation = Preparation(dataset, recipe)
+            forget_without_tissue(preparation)
+            self._work(PreparationQueue(preparation, self._emit), self._give_preparation)
+        end_preparing(self._folder)
+
+    def _at_once(self, family: str) -> int:
+        """Return how many pairs of a new dataset a worker would generate together."""
         for _ in range(1 + MOST_RETRIES):
-            if self._prepared():
-                return
+            match self._asked(at_once, family, self._start):
+                case {"at once": int(count)}:
+                    return count
+                case {"failed": str(reason)}:
+                    raise PixCellError(reason)
         raise PixCellError(
-            f"The styles and layouts of {self._folder.name} could not be prepared: each worker "
-            "that tried has ended. Check the memory of the workers, and run the command again."
+            "The models cannot be loaded: each worker that tried has ended. Check the memory of "
+            "the workers, and run the command again."
         )
 
-    def _prepared(self) -> bool:
-        """Return True if a worker has prepared the dataset, False if it has ended."""
+    def _asked(self, task: Callable[..., Answer], *values: object) -> Answer | None:
+        """Return the answer of a worker, or None if it has ended."""
         while not self._pool.idle:
             self._pool.wait(1)
         chosen = self._pool.idle[0]
-        self._pool.submit(chosen, prepare_dataset, self.request.to_dict(), self._start)
+        self._pool.submit(chosen, task, *values)
         while True:
             for worker, answer in self._pool.wait(1):
-                if worker is not chosen:
-                    continue
-                match answer:
-                    case {"prepared": _}:
-                        return True
-                    case {"failed": str(reason)}:
-                        raise PixCellError(reason)
-                return False
+                if worker is chosen:
+                    return answer
+
+    def _give_preparation(self, worker: PoolWorker, chunk: PreparationChunk) -> None:
+        recipe = None if worker.has_recipe else self._recipe
+        worker.has_recipe = True
+        self._pool.submit(worker, prepare_chunk, chunk.to_dict(), recipe, self._start)
 
     # -- pairs -----------------------------------------------------------------------------
 
     def _make(self) -> None:
-        self._chunks = ChunkQueue(Dataset(self._folder), self.request.most, self._emit)
-        working = list[PoolWorker]()
+        queue = ChunkQueue(Dataset(self._folder), self.request.most, self._emit)
         try:
-            while self._hand_out(working):
-                self._chunks.show(len(self._pool.admitted))
-                for worker, answer in self._pool.wait(self._chunks.needed):
-                    working.remove(worker)
-                    self._receive(worker, answer)
+            self._work(queue, self._give_pairs)
         finally:  # also when cancelled
             self._pool.end()
-            self.joined = self._chunks.finish()
-        self._chunks.report()
+            self.joined = queue.finish()
+        queue.report()
 
-    def _hand_out(self, working: list[PoolWorker]) -> bool:
-        """Give each idle worker a chunk; return False if all are made."""
+    def _give_pairs(self, worker: PoolWorker, chunk: Chunk) -> None:
+        if worker.has_tissue:
+            self._pool.submit(worker, make_chunk, chunk.to_dict(), self._start)
+        else:
+            self._pool.submit(worker, bring_tissue, None)
+
+    def _brings(self, worker: PoolWorker, answer: Answer | None) -> bool:
+        """Send a worker the tissue that it lacks, and then its chunk; return False otherwise."""
+        match answer:
+            case {"has": here}:
+                dataset = Dataset(self._folder)
+                worker.tissue = tissue_files(dataset, here) if here is not None else iter(())
+            case {"kept": _}:
+                pass
+            case _:
+                return False
+        assert worker.tissue is not None and isinstance(worker.chunk, Chunk)
+        files = next(worker.tissue, None)
+        if files is not None:
+            self._pool.submit(worker, bring_tissue, files)
+        else:
+            worker.has_tissue = True
+            self._give_pairs(worker, worker.chunk)
+        return True
+
+    # -- chunks ----------------------------------------------------------------------------
+
+    def _work(self, queue: ClusterQueue, give: Callable[[PoolWorker, Any], None]) -> None:
+        """Give each idle worker a chunk until all of a queue are made."""
+        working = list[PoolWorker]()
+        while self._hand_out(queue, give, working) or not queue.finished:
+            queue.show(len(self._pool.admitted))
+            for worker, answer in self._pool.wait(queue.needed):
+                if not self._brings(worker, answer):
+                    working.remove(worker)
+                    self._receive(queue, worker, answer)
+
+    def _hand_out(
+        self,
+        queue: ClusterQueue,
+        give: Callable[[PoolWorker, Any], None],
+        working: list[PoolWorker],
+    ) -> bool:
         for worker in self._pool.idle:
-            worker.chunk = self._chunks.next()
+            worker.chunk = queue.next()
             if worker.chunk is None:
                 break
-            self._pool.submit(worker, make_chunk, worker.chunk.to_dict(), self._start)
+            give(worker, worker.chunk)
             working.append(worker)
-        return bool(working) or not self._chunks.empty
+        return bool(working)
 
-    def _receive(self, worker: PoolWorker, answer: Answer | None) -> None:
-        chunk, worker.chunk = worker.chunk, None
-        assert chunk is not None
+    def _receive(self, queue: ClusterQueue, worker: PoolWorker, answer: Answer | None) -> None:
+        chunk: Any = worker.chunk
+        worker.chunk = None
         match answer:
-            case {"made": {"failed": failed, "notes": notes}}:
-                self._chunks.made(chunk, failed, notes)
+            case {"made": {"failed": failed, "notes": notes}, **more}:
+                tissue: Any = more.get("tissue", {})
+                keep_tissue(Dataset(self._folder), tissue)
+                queue.made(chunk, failed, notes)
             case {"failed": str(reason), **more}:
-                kind = more.get("kind")
-                self._chunks.failed(chunk, reason, of_disk=kind == DISK)
+                kind, worker.has_recipe = more.get("kind"), False
+                queue.failed(chunk, reason, of_disk=kind == DISK)
                 if kind == WORKER:
                     self._pool.refuse(worker, reason)
             case _:
-                self._chunks.lost(chunk, f"the worker {worker.name} has ended")
+                queue.lost(chunk, f"the worker {worker.name} has ended")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import napari_pixcell
 from napari_pixcell.cluster.connection import FETCH, Connection, SchedulerLost
 from napari_pixcell.cluster.worker_tasks import Answer, ClusterRun, allow, inspect
 from napari_pixcell.datasets.parallel.chunks import Chunk
+from napari_pixcell.datasets.preparation.parts import PreparationChunk
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
 from napari_pixcell.engine.events import Emit, Notice, Progress
 from napari_pixcell.engine.record import other_weights
@@ -35,17 +36,26 @@ class PoolWorker:
     name, address : str
     task : Future, optional
         The one in work.
-    chunk : Chunk, optional
+    chunk : Chunk or PreparationChunk, optional
         That the task makes.
     admitted : bool
         False until it was inspected.
+    has_recipe : bool
+        Whether it was sent the recipe of a dataset that is not prepared.
+    tissue : iterator of dict, optional
+        Files of real tissue that it lacks, while they are sent.
+    has_tissue : bool
+        Whether it was sent the real tissue of styles that it lacked.
     """
 
     name: str
     address: str
     task: Future[Any] | None = None
-    chunk: Chunk | None = None
+    chunk: Chunk | PreparationChunk | None = None
     admitted: bool = False
+    has_recipe: bool = False
+    tissue: Iterator[dict[str, bytes]] | None = None
+    has_tissue: bool = False
 
     def __str__(self) -> str:
         return f"The worker {self.name} ({self.address})"
@@ -98,6 +108,11 @@ class WorkerPool:
     def idle(self) -> list[PoolWorker]:
         """The workers that may be used and have no task."""
         return [worker for worker in self.admitted if worker.task is None]
+
+    @property
+    def common_weights(self) -> dict[str, str]:
+        """The sha256 of the weight files that the workers have in common."""
+        return dict(self._common)
 
     def submit(self, worker: PoolWorker, task: Callable[..., Answer], *values: Any) -> None:
         """Send a task to an idle worker."""

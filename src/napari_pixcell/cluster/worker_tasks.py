@@ -20,9 +20,12 @@ from distributed.core import Status
 from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker
 from napari_pixcell.datasets.parallel.chunks import Chunk
 from napari_pixcell.datasets.parallel.worker_processes import Start
-from napari_pixcell.datasets.recipe.opening import open_for_making, prepare, warn_of_copies
-from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.recipe.runner import DatasetEngine, MakingCancelled, Runner
+from napari_pixcell.datasets.preparation.parts import PreparationChunk
+from napari_pixcell.datasets.preparation.tissue import LentPreparation, keep_tissue
+from napari_pixcell.datasets.recipe.opening import warn_of_copies
+from napari_pixcell.datasets.recipe.preparing import keep_recipe, lacking_tissue, real_files
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.runner import DatasetEngine, MakingCancelled
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights, weights_of
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.lock import OWNER
@@ -48,6 +51,7 @@ class _Process:
         self._engines: dict[Start, DatasetEngine] = {}
         self._made_for: ClusterRun | None = None
         self._maker: ChunkMaker | None = None
+        self._prepares: tuple[ClusterRun, LentPreparation] | None = None
 
     def engine(self, start: Start) -> DatasetEngine:
         """Return the engine, loaded once."""
@@ -57,6 +61,7 @@ class _Process:
 
     def maker(self, run: ClusterRun, start: Start, task: _Task) -> ChunkMaker:
         """Return the maker of the chunks of a run, with its checks and references."""
+        self._end_preparing()
         if self._maker is None or self._made_for != run:
             self._maker = None
             folder, engine = Path(run.folder), self.engine(start)
@@ -64,6 +69,24 @@ class _Process:
             self._made_for = run
             warn_of_copies(Dataset(folder), task.emit)
         return self._maker
+
+    def preparer(
+        self, run: ClusterRun, recipe: dict[str, Any] | None, start: Start
+    ) -> LentPreparation:
+        """Return what makes the chunks of a run's preparation."""
+        if self._prepares is None or self._prepares[0] != run:
+            self._end_preparing()
+            assert recipe is not None  # it comes with the first chunk
+            dataset, engine = Dataset(Path(run.folder)), self.engine(start)
+            read = DatasetRecipe.from_dict(recipe)
+            keep_recipe(dataset.description, read)
+            self._prepares = run, LentPreparation(dataset, read, engine.run)
+        return self._prepares[1]
+
+    def _end_preparing(self) -> None:
+        if self._prepares is not None:
+            self._prepares[1].close()
+            self._prepares = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +115,11 @@ class _Task:
         """Return True if the coordinator or this worker has ended."""
         mark = PROCESS.runs.get(self._run.folder, self._run.mark)
         return mark != self._run.mark or self._worker.status in ENDING
+
+    def check(self) -> None:
+        """Raise MakingCancelled if the coordinator or this worker has ended."""
+        if self.cancelled():
+            raise MakingCancelled
 
     def emit(self, event: Event) -> None:
         """Send progress and notices to the coordinator."""
@@ -142,18 +170,52 @@ def _sees(run: ClusterRun, patience: float) -> bool:
         time.sleep(LOOKS)
 
 
-def prepare_dataset(run: ClusterRun, request: dict[str, Any], start: Start) -> Answer:
-    """Begin a dataset that the coordinator has locked, and prepare its styles and layouts."""
+def at_once(run: ClusterRun, family: str, start: Start) -> Answer:
+    """Return how many pairs of a new dataset are generated together."""
+    with PROCESS.busy:
+        return _answered(lambda: {"at once": PROCESS.engine(start).at_once(family)})
+
+
+def prepare_chunk(
+    run: ClusterRun, chunk: dict[str, Any], recipe: dict[str, Any] | None, start: Start
+) -> Answer:
+    """Make a chunk of the preparation. The recipe is sent once.
+
+    Where the data folder is not that of the coordinator, the real tissue of styles is returned, as
+    the contents of its files.
+    """
     with PROCESS.busy:
         task = _Task(run)
+        if task.cancelled():
+            return STOPPED
 
         def work() -> Answer:
-            engine, asked = PROCESS.engine(start), DatasetRequest.from_dict(request)
-            runner = Runner(engine.run, task.cancelled)
-            dataset = open_for_making(asked, runner.check, task.emit, engine.at_once)
-            with disk_problems(dataset.folder):
-                prepare(dataset, asked, runner, task.emit)
-            return {"prepared": True}
+            preparer = PROCESS.preparer(run, recipe, start)
+            with disk_problems(Path(run.folder)):
+                preparer.make(PreparationChunk.from_dict(chunk), task.check)
+            return {"made": {"failed": {}, "notes": []}, "tissue": preparer.taken()}
+
+        return _answered(work)
+
+
+def bring_tissue(run: ClusterRun, files: dict[str, bytes] | None) -> Answer:
+    """Keep files of real tissue in the data folder of this worker, or return which are lacking.
+
+    Parameters
+    ----------
+    files : dict of str to bytes, optional
+        Contents by names.
+    """
+    with PROCESS.busy:
+        dataset = Dataset(Path(run.folder))
+
+        def work() -> Answer:
+            if files is None:
+                here = sorted(real_files(dataset)) if lacking_tissue(dataset) else None
+                return {"has": here}
+            with disk_problems(Path(run.folder)):
+                keep_tissue(dataset, files)
+            return {"kept": len(files)}
 
         return _answered(work)
 

@@ -48,6 +48,14 @@ class ChunkQueue:
         self._began = time.monotonic()
 
     @property
+    def finished(self) -> bool:
+        """Whether nothing is left, once the chunks in work are made."""
+        return self.empty
+
+    def look(self) -> None:
+        """Do nothing: no other process makes chunks."""
+
+    @property
     def empty(self) -> bool:
         """Whether no chunk waits."""
         if self._following is None and not self._retries:

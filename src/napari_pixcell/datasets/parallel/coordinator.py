@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from napari_pixcell.datasets.parallel.chunk_queue import MOST_RETRIES, ChunkQueue
-from napari_pixcell.datasets.parallel.chunks import Chunk
+from napari_pixcell.datasets.parallel.chunk_queue import ChunkQueue
+from napari_pixcell.datasets.parallel.crew import WorkerCrew
 from napari_pixcell.datasets.parallel.joining import JoinedDataset
-from napari_pixcell.datasets.parallel.worker_processes import ChunkWorker, Message, Start, messages
-from napari_pixcell.datasets.recipe.opening import open_for_making, warn_of_copies
+from napari_pixcell.datasets.parallel.preparation_queue import PreparationQueue
+from napari_pixcell.datasets.parallel.worker_processes import Start
+from napari_pixcell.datasets.preparation.parts import end_preparing
+from napari_pixcell.datasets.preparation.stages import Preparation
+from napari_pixcell.datasets.recipe.opening import (
+    nothing_refused,
+    open_for_making,
+    recipe_of,
+    warn_of_copies,
+)
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled
-from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
+from napari_pixcell.datasets.recipe.same_weights import check_installed, keep_encoder
+from napari_pixcell.datasets.recipe.saved_styles import with_own_styles
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import disk_problems
-from napari_pixcell.engine.events import Emit, Finished, Notice, Progress
-from napari_pixcell.errors import PixCellError
-
-LISTENS = 0.5  # seconds until it looks again whether it was cancelled
+from napari_pixcell.engine.events import Emit, Finished
 
 
 def make_with_workers(
@@ -30,7 +38,8 @@ def make_with_workers(
 ) -> JoinedDataset | None:
     """Make the missing pairs of a dataset in several processes on this machine.
 
-    This process loads no models. It may be killed and started again.
+    The workers prepare styles and layouts as well. This process loads no models. It may be killed
+    and started again.
 
     Parameters
     ----------
@@ -55,152 +64,56 @@ def make_with_workers(
         If the recipe cannot be followed, the disk is full, no pair can be made, or another process
         is working on the dataset.
     """
-    coordinator = _Coordinator(request, start, environments, emit, cancelled)
-    stopped = False
+    joined = list[JoinedDataset]()
+
+    def make(crew: WorkerCrew) -> None:
+        queue = ChunkQueue(Dataset(Path(request.folder)), request.most, emit)
+        try:
+            crew.work(queue)
+        finally:  # also when cancelled
+            crew.close()
+            joined.append(queue.finish())
+        queue.report()
+
+    request = with_own_styles(request)
+    _prepare(request, WorkerCrew(request, start, environments, emit, cancelled), emit, make)
+    return joined[0] if joined else None
+
+
+def prepare_with_workers(
+    request: DatasetRequest,
+    start: Start,
+    environments: Sequence[Mapping[str, str]],
+    emit: Emit,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Prepare styles and layouts in several processes, and make no pair.
+
+    Parameters and errors are those of :func:`make_with_workers`.
+    """
+    request = with_own_styles(request)
+    crew = WorkerCrew(request, start, environments, emit, cancelled)
+    _prepare(request, crew, emit, lambda crew: None)
+
+
+def _prepare(
+    request: DatasetRequest, crew: WorkerCrew, emit: Emit, then: Callable[[WorkerCrew], None]
+) -> None:
+    """Prepare a dataset if it lacks styles or layouts, and do something more under its lock."""
+    folder, stopped = Path(request.folder), False
     try:
-        coordinator.prepare()
-        with disk_problems(coordinator.folder), locked(coordinator.folder):
-            coordinator.make()
+        with nothing_refused(folder), closing(crew):
+            dataset = open_for_making(request, emit, crew.at_once)
+            with disk_problems(folder), locked(folder):
+                dataset = Dataset(folder)  # another process may have prepared it since
+                if dataset.description.plan is None:
+                    crew.recipe = recipe = recipe_of(dataset, request)
+                    keep_encoder(dataset)
+                    check_installed(dataset)
+                    crew.work(PreparationQueue(Preparation(dataset, recipe), emit))
+                end_preparing(folder)
+                warn_of_copies(dataset, emit)
+                then(crew)
     except MakingCancelled:
         stopped = True
-    finally:
-        coordinator.end()
     emit(Finished(cancelled=stopped))
-    return coordinator.joined
-
-
-class _Coordinator:
-    def __init__(
-        self,
-        request: DatasetRequest,
-        start: Start,
-        environments: Sequence[Mapping[str, str]],
-        emit: Emit,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self.folder = Path(request.folder)
-        self.joined: JoinedDataset | None = None
-        self._request, self._start, self._environments = request, start, environments
-        self._emit, self._cancelled = emit, cancelled
-        self._workers: list[ChunkWorker] = []
-
-    def end(self) -> None:
-        """End all workers."""
-        while self._workers:
-            self._workers.pop().kill()
-
-    def _check(self) -> None:
-        if self._cancelled():
-            raise MakingCancelled
-
-    # -- styles and layouts ----------------------------------------------------------------
-
-    def prepare(self) -> None:
-        """Let a worker prepare the dataset, which keeps its models for the pairs."""
-        if (self.folder / DESCRIPTION).exists():
-            dataset = open_for_making(self._request, self._check, self._emit)
-            if dataset.description.plan is not None:
-                warn_of_copies(dataset, self._emit)
-                return
-        for _ in range(1 + MOST_RETRIES):
-            worker = self._started(0)
-            worker.prepare(self._request)
-            how = self._prepared(worker)
-            if how is None:
-                return
-        raise PixCellError(
-            f"The styles and layouts of {self.folder.name} could not be prepared: {how}. Check "
-            "the memory of this machine, and run the command again."
-        )
-
-    def _prepared(self, worker: ChunkWorker) -> str | None:
-        """Wait until a worker has prepared the dataset; return how it ended if it did not."""
-        while True:
-            self._check()
-            for _ in messages([worker], LISTENS):
-                match worker.receive():
-                    case None:
-                        self._workers.remove(worker)
-                        return worker.ended()
-                    case {"prepared": _}:
-                        return None
-                    case {"failed": str(reason)}:
-                        raise PixCellError(reason)
-                    case message:
-                        self._tell(message)
-
-    def _started(self, slot: int) -> ChunkWorker:
-        worker = ChunkWorker(self.folder, self._start, self._environments[slot])
-        self._workers.insert(slot, worker)
-        return worker
-
-    def _tell(self, message: Message) -> None:
-        match message:
-            case {"progress": str(text)}:
-                self._emit(Progress(0, 0, text))
-            case {"notice": str(text)}:
-                self._emit(Notice(text))
-
-    # -- pairs -----------------------------------------------------------------------------
-
-    def make(self) -> None:
-        """Make the pairs; the dataset is locked."""
-        self._queue = ChunkQueue(Dataset(self.folder), self._request.most, self._emit)
-        try:
-            self._make_all()
-        finally:  # also when cancelled
-            self.end()
-            self.joined = self._queue.finish()
-        self._queue.report()
-
-    def _make_all(self) -> None:
-        slots = range(len(self._environments))
-        idle = list(range(len(self._workers)))  # of the preparation
-        for slot in [*idle, *slots[len(idle) :]]:
-            chunk = self._queue.next()
-            if chunk is None:
-                break
-            worker = self._workers[slot] if slot in idle else self._started(slot)
-            worker.make(chunk)
-        self._show()
-        while any(worker.chunk for worker in self._workers):
-            self._check()
-            busy = [worker for worker in self._workers if worker.chunk]
-            for worker in messages(busy, LISTENS):
-                self._receive(worker)
-
-    def _receive(self, worker: ChunkWorker) -> None:
-        """Take a message of a busy worker, or its end."""
-        chunk = worker.chunk
-        assert chunk is not None
-        match worker.receive():
-            case None:
-                worker = self._replaced(worker, chunk)
-            case {"made": {"failed": failed, "notes": notes}}:
-                self._queue.made(chunk, {int(index): why for index, why in failed.items()}, notes)
-            case {"failed": str(reason), "kind": kind}:
-                if kind == "every chunk":
-                    raise PixCellError(reason)
-                self._queue.failed(chunk, reason, of_disk=kind == "disk")
-            case {"pair": _}:
-                worker.made += 1
-                return self._show()
-            case message:
-                return self._tell(message)
-        worker.chunk = None
-        for idle in [one for one in self._workers if one.chunk is None]:
-            following = self._queue.next()
-            if following is not None:
-                idle.make(following)
-        return self._show()
-
-    def _replaced(self, worker: ChunkWorker, chunk: Chunk) -> ChunkWorker:
-        """Start a worker in place of one that has ended, whose chunk is retried."""
-        slot = self._workers.index(worker)
-        self._workers.remove(worker)
-        self._queue.lost(chunk, worker.ended())
-        return self._started(slot)
-
-    def _show(self) -> None:
-        in_work = sum(worker.made for worker in self._workers if worker.chunk)
-        self._queue.show(len(self._workers), in_work)

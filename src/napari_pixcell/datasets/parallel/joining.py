@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.datasets.preparation.parts import end_preparing
 from napari_pixcell.datasets.recipe.same_weights import check_weights
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.lock import locked
@@ -163,7 +164,8 @@ def joined_files(dataset: Dataset) -> PairFiles:
 
 
 def end_sharing(folder: Path) -> None:
-    """Remove the folder of the parts of a complete dataset, unless there are new ones."""
+    """Remove the folders of the parts of a complete dataset, unless there are new ones."""
+    end_preparing(folder)  # a shard may have been late
     for path in list(unfinished_in(folder / PARTS)):
         path.unlink(missing_ok=True)
     with suppress(OSError):

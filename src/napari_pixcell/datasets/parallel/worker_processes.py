@@ -18,13 +18,15 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker
+from napari_pixcell.datasets.parallel.chunk_making import ChunkMaker, MadeChunk
 from napari_pixcell.datasets.parallel.chunks import Chunk
-from napari_pixcell.datasets.recipe.opening import prepare_dataset
-from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.recipe.runner import DatasetEngine
+from napari_pixcell.datasets.preparation.making import PreparationMaker
+from napari_pixcell.datasets.preparation.parts import PreparationChunk
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.runner import DatasetEngine, Runner
 from napari_pixcell.datasets.recipe.same_weights import OtherWeights
-from napari_pixcell.datasets.store.pair_files import DiskProblem
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.pair_files import DiskProblem, disk_problems
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
@@ -51,15 +53,16 @@ class ChunkWorker:
 
     Attributes
     ----------
-    chunk : Chunk or None
+    chunk : Chunk, PreparationChunk or None
         The one in work.
     made : int
-        Pairs of it that are made.
+        Pairs or other items of it that are made.
     """
 
     def __init__(self, folder: Path, start: Start, environment: Mapping[str, str]) -> None:
-        self.chunk: Chunk | None = None
+        self.chunk: Chunk | PreparationChunk | None = None
         self.made = 0
+        self._has_recipe = False
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         arguments = (theirs, folder, start, PASSIVE | dict(environment))
@@ -67,12 +70,21 @@ class ChunkWorker:
         self._process.start()
         theirs.close()
 
-    def prepare(self, request: DatasetRequest) -> None:
-        """Ask for the preparation of the dataset."""
-        self._send({"prepare": request.to_dict()})
+    def ask_at_once(self, family: str) -> None:
+        """Ask how many pairs of a family are generated together."""
+        self._send({"at once": family})
+
+    def prepare(self, chunk: PreparationChunk, recipe: DatasetRecipe | None) -> None:
+        """Ask for a chunk of the preparation by a recipe, which is sent once."""
+        self.chunk, self.made = chunk, 0
+        message: Message = {"prepare": chunk.to_dict()}
+        if not self._has_recipe and recipe is not None:
+            message["recipe"] = recipe.to_dict()
+            self._has_recipe = True
+        self._send(message)
 
     def make(self, chunk: Chunk) -> None:
-        """Ask for a chunk."""
+        """Ask for a chunk of pairs."""
         self.chunk, self.made = chunk, 0
         self._send({"chunk": chunk.to_dict()})
 
@@ -138,29 +150,53 @@ class _Served:
     def __init__(self, connection: Connection, folder: Path, start: Start) -> None:
         self._connection, self._folder, self._start = connection, folder, start
         self._engine: DatasetEngine | None = None
+        self._preparer: PreparationMaker | None = None
         self._maker: ChunkMaker | None = None
 
     def answer(self, message: Message) -> None:
         try:
             if self._engine is None:
                 self._engine = self._start()
-            if "prepare" in message:
-                request = DatasetRequest.from_dict(message["prepare"])
-                prepare_dataset(request, self._engine.run, self._emit, block=self._engine.at_once)
-                self._send({"prepared": True})
-                return
-            if self._maker is None:
-                self._maker = ChunkMaker(self._folder, self._engine.run, self._emit)
-            chunk = Chunk.from_dict(message["chunk"])
-            made = self._maker.make(chunk, lambda: self._send({"pair": True}))
-            self._send({"made": asdict(made)})
+            if "at once" in message:
+                self._send({"at once": self._engine.at_once(message["at once"])})
+            elif "prepare" in message:
+                self._prepare(PreparationChunk.from_dict(message["prepare"]), message.get("recipe"))
+                self._send({"made": {"failed": {}, "notes": []}})
+            else:
+                self._send({"made": asdict(self._make(Chunk.from_dict(message["chunk"])))})
         except PixCellError as error:
             kind = "chunk"
-            if isinstance(error, OtherWeights) or self._maker is None:
+            if isinstance(error, OtherWeights) or (self._maker or self._preparer) is None:
                 kind = "every chunk"
             elif isinstance(error, DiskProblem):
                 kind = "disk"
             self._send({"failed": str(error), "kind": kind})
+
+    def _prepare(self, chunk: PreparationChunk, recipe: dict[str, Any] | None) -> None:
+        assert self._engine is not None
+        if recipe is not None:
+            runner = Runner(self._engine.run, lambda: False)
+            self._preparer = PreparationMaker(
+                Dataset(self._folder), DatasetRecipe.from_dict(recipe), runner.run, runner.check
+            )
+        assert self._preparer is not None
+        with disk_problems(self._folder):
+            self._preparer.make(chunk, self._count)
+
+    def _make(self, chunk: Chunk) -> MadeChunk:
+        assert self._engine is not None
+        if self._maker is None:
+            self._end_preparing()
+            self._maker = ChunkMaker(self._folder, self._engine.run, self._emit)
+        return self._maker.make(chunk, self._count)
+
+    def _end_preparing(self) -> None:
+        if self._preparer is not None:
+            self._preparer.close()
+            self._preparer = None
+
+    def _count(self) -> None:
+        self._send({"item": True})
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, Progress):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,9 @@ from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.parts import unpacked
 from napari_pixcell.datasets.recipe.recipe import Part
-from napari_pixcell.datasets.recipe.style_sources import (
-    GroupNumbers,
-    StyleSource,
-    check_on_slide,
-    files_in,
-    tile_name,
-    tile_of,
-)
+from napari_pixcell.datasets.recipe.source_files import files_in, names_in
+from napari_pixcell.datasets.recipe.style_sources import StyleSource
+from napari_pixcell.datasets.recipe.tiles import check_on_slide, tile_name, tile_of
 from napari_pixcell.datasets.store.dataset import DatasetLayout
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
@@ -35,12 +33,18 @@ LARGEST_LABEL = 2**31 - 1
 MOST_LAYOUTS = 1_000_000
 MOST_PIXELS = 2**27  # of one layout, before it is cut into tiles
 
+_ONE_CELL = DatasetLayout(0, "", "", np.ones((1, 1), np.uint8), LayoutSource("builtin"), 0)
+
 Labels = NDArray[Any]
 Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
 
 
 class LayoutSources:
-    """Iterates over the layouts of a recipe.
+    """The layouts of a recipe, source by source: files, invented layouts, styles and others.
+
+    How many layouts a source makes is known only once it was read or segmented: tiles without a
+    nucleus are left out. The number of sources depends on the recipe and on the names in its
+    folders alone.
 
     Parameters
     ----------
@@ -48,75 +52,195 @@ class LayoutSources:
         See :mod:`napari_pixcell.datasets.recipe.recipe`.
     family : Family
         Defines tile and pixel size.
-    styles : callable
-        Iterates over the numbered styles, for layouts that are segmented in their tissue.
+    styles : sequence of StyleSource
+        For layouts that are segmented in their tissue.
     segment : callable
         Segments the cells of a picture.
-    counting : bool
-        Make only the first of several invented layouts or variations, and repeat it.
     """
 
     def __init__(
         self,
         parts: tuple[Part, ...],
         family: Family,
-        styles: Callable[[], Iterator[tuple[int, StyleSource]]],
+        styles: Sequence[StyleSource],
         segment: Segment,
-        counting: bool = False,
     ) -> None:
-        self._parts, self._family, self._counting = parts, family, counting
+        self._parts, self._family = parts, family
         self._styles, self._segment = styles, segment
-        self._groups = GroupNumbers()
+        self._folders: dict[str, list[Path]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of sources. A folder is one for each of its files.
+
+        Raises
+        ------
+        PixCellError
+            If a folder does not exist or has no files of cells.
+        """
+        return self._starts[-1]
 
     def __iter__(self) -> Iterator[DatasetLayout]:
         """Iterate over the layouts in a stable order; tiles without a cell are left out."""
-        count = 0
-        for number, part in enumerate(self._parts):
-            before = count
-            for layout in self._of(part, str(number)):
-                if layout.labels.any():
-                    yield replace(layout, number=count)
-                    count += 1
-                    if count > MOST_LAYOUTS:
-                        raise PixCellError(
-                            f"The recipe has more than {MOST_LAYOUTS:,} layouts. Use smaller "
-                            "counts, or fewer files."
-                        )
-            if count == before:
+        counts, number = [0] * len(self._parts), 0
+        for source in range(len(self)):
+            for layout in self.layouts(source):
+                yield replace(layout, number=number)
+                number += 1
+                counts[self.part_of(source)] += 1
+        self.check_counts(counts)
+
+    def file_names(self) -> Iterator[str]:
+        """Iterate over the names of the files in the folders of the recipe."""
+        for base in map(_base_of, self._parts):
+            if base["from"] == "folder":
+                yield from names_in(base["path"], self._files(base["path"]))
+
+    def layouts(self, source: int) -> Iterator[DatasetLayout]:
+        """Iterate over the layouts of a source, without their numbers."""
+        number = self.part_of(source)
+        at = source - self._starts[number]
+        for layout in self._of(number, at, False):
+            if layout.labels.any():
+                yield layout
+
+    def part_of(self, source: int) -> int:
+        """Return the number of the part of the recipe that a source belongs to."""
+        return bisect_right(self._starts, source) - 1
+
+    def check_counts(self, counts: Sequence[int]) -> None:
+        """Check the numbers of layouts that the parts of the recipe make.
+
+        Raises
+        ------
+        PixCellError
+            If there are too many, or one makes none.
+        """
+        if sum(counts) > MOST_LAYOUTS:
+            raise PixCellError(
+                f"The recipe has more than {MOST_LAYOUTS:,} layouts. Use smaller counts, or fewer "
+                "files."
+            )
+        for number, count in enumerate(counts):
+            if not count:
                 raise PixCellError(
-                    f"Layout {number + 1} of the recipe (from “{part['from']}”) has no cells in a "
-                    "whole tile. Remove it, or choose another one."
+                    f"Layout {number + 1} of the recipe (from “{self._parts[number]['from']}”) has "
+                    "no cells in a whole tile. Remove it, or choose another one."
                 )
 
-    def _of(self, part: Part, key: str) -> Iterator[DatasetLayout]:
-        match part["from"]:
-            case "file":
-                yield from self._file(part, Path(part["path"]), key)
-            case "folder":
-                for path in files_in(Path(part["path"]), CELLS, "files of cells"):
-                    yield from self._file(part, path, f"{key}/{path}")
-            case "labels":
-                labels = unpacked(part, "labels")
-                made = LayoutSource.from_dict(part.get("made") or {"method": "painted"})
-                if labels.min() < 0 or labels.max() > LARGEST_LABEL:
-                    raise PixCellError(
-                        f"Layout {int(key.split('/')[0]) + 1} of the recipe has labels below 0 or "
-                        f"above {LARGEST_LABEL:,}. Use 0 for the background."
-                    )
-                yield from self._tiles(part.get("name"), key, labels, made)
-            case "style":
-                for number, style in self._styles():
-                    pixels = style.tissue()
-                    if pixels is not None:
-                        labels, made = self._segment(pixels)
-                        name = f"Cells of {style.name}"
-                        yield DatasetLayout(0, name, style.group, labels, made, number)
-            case "invent":
-                yield from self._invent(part, key)
-            case "vary":
-                yield from self._vary(part, key)
+    # -- counting, before anything is segmented --------------------------------------------
 
-    def _file(self, part: Part, path: Path, key: str) -> Iterator[DatasetLayout]:
+    @cached_property
+    def checked(self) -> list[tuple[int, int]]:
+        """Part, and number in it, of the sources that are read to count their layouts.
+
+        Of invented layouts and variations, the first stands for all. Of styles, none is segmented.
+        """
+        found = []
+        for number, part in enumerate(self._parts):
+            kind = _base_of(part)["from"]
+            if kind != "style":
+                found += [
+                    (number, at) for at in range(1 if kind == "invent" else self._sources_of(part))
+                ]
+        return found
+
+    def count(self, number: int, at: int) -> int:
+        """Return how many layouts a source of :attr:`checked` stands for.
+
+        Raises
+        ------
+        PixCellError
+            If it cannot be read.
+        """
+        part = self._parts[number]
+        count = sum(bool(layout.labels.any()) for layout in self._of(number, at, True))
+        return count * (self._sources_of(part) if _base_of(part)["from"] == "invent" else 1)
+
+    def counts(self, checked: Sequence[int], with_tissue: int) -> list[int]:
+        """Return how many layouts each part of the recipe makes, at most.
+
+        Parameters
+        ----------
+        checked : sequence of int
+            The counts of the sources in :attr:`checked`.
+        with_tissue : int
+            Number of styles with tissue.
+        """
+        counts = [0] * len(self._parts)
+        for (number, _), count in zip(self.checked, checked, strict=True):
+            counts[number] += count
+        for number, part in enumerate(self._parts):
+            if _base_of(part)["from"] == "style" and with_tissue:
+                made = self._varied(part, [_ONE_CELL], counting=True)
+                counts[number] = with_tissue * sum(bool(one.labels.any()) for one in made)
+        return counts
+
+    # -- sources ---------------------------------------------------------------------------
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first source of each part, and their number."""
+        return [0, *accumulate(map(self._sources_of, self._parts))]
+
+    @cached_property
+    def _groups(self) -> list[int]:
+        """How many layouts that do not come from styles are before each part."""
+        own = (_base_of(part)["from"] != "style" for part in self._parts)
+        counts = zip(self._parts, own, strict=True)
+        return [0, *accumulate(self._sources_of(part) if is_own else 0 for part, is_own in counts)]
+
+    def _sources_of(self, part: Part) -> int:
+        base = _base_of(part)
+        match base["from"]:
+            case "folder":
+                return len(self._files(base["path"]))
+            case "style":
+                return len(self._styles)
+            case "invent":
+                return int(base.get("count", 1))
+        return 1
+
+    def _files(self, folder: str) -> list[Path]:
+        if folder not in self._folders:
+            self._folders[folder] = files_in(Path(folder), CELLS, "files of cells")
+        return self._folders[folder]
+
+    def _of(self, number: int, at: int, counting: bool) -> Iterator[DatasetLayout]:
+        """Iterate over the layouts of a source of a part, or over those that stand for it."""
+        part, group = self._parts[number], 1 + self._groups[number] + at
+        base = _base_of(part)
+        match base["from"]:
+            case "file":
+                made = self._file(base, Path(base["path"]), group)
+            case "folder":
+                made = self._file(base, self._files(base["path"])[at], group)
+            case "labels":
+                made = self._labels(base, group)
+            case "style":
+                made = self._of_style(at)
+            case _:
+                made = self._invented(base, at, group)
+        return self._varied(part, made, counting)
+
+    def _labels(self, part: Part, group: int) -> Iterator[DatasetLayout]:
+        labels = unpacked(part, "labels")
+        made = LayoutSource.from_dict(part.get("made") or {"method": "painted"})
+        if labels.min() < 0 or labels.max() > LARGEST_LABEL:
+            number = 1 + next(n for n, one in enumerate(self._parts) if _base_of(one) is part)
+            raise PixCellError(
+                f"Layout {number} of the recipe has labels below 0 or above {LARGEST_LABEL:,}. Use "
+                "0 for the background."
+            )
+        yield from self._tiles(part.get("name"), group, labels, made)
+
+    def _of_style(self, number: int) -> Iterator[DatasetLayout]:
+        style = self._styles[number]
+        pixels = style.tissue()
+        if pixels is not None:
+            labels, made = self._segment(pixels)
+            yield DatasetLayout(0, f"Cells of {style.name}", style.group, labels, made, number)
+
+    def _file(self, part: Part, path: Path, group: int) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import cells_for, read_cells
         from napari_pixcell.slides import open_slide
 
@@ -148,13 +272,13 @@ class LayoutSources:
         labels = file.labels
         if labels is None or "slide" in part or size != labels.shape:
             labels, _, _ = cells_for(file, region, size, (height, width), mpp)
-        yield from self._tiles(part.get("name"), key, labels, LayoutSource("imported"))
+        yield from self._tiles(part.get("name"), group, labels, LayoutSource("imported"))
 
     def _tiles(
-        self, name: str | None, key: str, labels: Labels, made: LayoutSource
+        self, name: str | None, number: int, labels: Labels, made: LayoutSource
     ) -> Iterator[DatasetLayout]:
         """Cut a layout into whole tiles; a cell on a cut belongs to both."""
-        side, number = self._family.tile, self._groups.of(key)
+        side = self._family.tile
         rows, columns = labels.shape[0] // side, labels.shape[1] // side
         if not rows or not columns:
             raise PixCellError(
@@ -170,37 +294,46 @@ class LayoutSources:
             named = tile_name(name, at, rows * columns)
             yield DatasetLayout(0, named, f"layout-{number}", tile, made)
 
-    def _invent(self, part: Part, key: str) -> Iterator[DatasetLayout]:
+    def _invented(self, part: Part, number: int, group: int) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import invent
 
         first, family = Recipe.from_dict(part["recipe"]), self._family
-        tiles: list[DatasetLayout] = []
-        for number in range(part.get("count", 1)):
-            if not (self._counting and number):
-                recipe = replace(first, seed=(first.seed + number) % (LARGEST_SEED + 1))
-                made = LayoutSource("invented", recipe=recipe.to_dict())
-                labels = invent(recipe, (family.tile, family.tile), family.mpp).labels
-                name = f"{part.get('name') or 'Invented'} {number + 1}"
-                tiles = list(self._tiles(name, f"{key}/{number}", labels, made))
-            yield from tiles
+        recipe = replace(first, seed=(first.seed + number) % (LARGEST_SEED + 1))
+        made = LayoutSource("invented", recipe=recipe.to_dict())
+        labels = invent(recipe, (family.tile, family.tile), family.mpp).labels
+        name = f"{part.get('name') or 'Invented'} {number + 1}"
+        yield from self._tiles(name, group, labels, made)
 
-    def _vary(self, part: Part, key: str) -> Iterator[DatasetLayout]:
+    def _varied(
+        self, part: Part, bases: Iterable[DatasetLayout], counting: bool
+    ) -> Iterator[DatasetLayout]:
+        """Iterate over the variations of layouts, or over the layouts if the part has none."""
         from napari_pixcell.cells import vary
 
+        if part["from"] != "vary":
+            yield from bases
+            return
         jitter_um, drop, add = (part.get(name, 0) for name in ("jitter_um", "drop", "add"))
         if not (jitter_um or drop or add):
             raise PixCellError(
                 "A variation of a layout changes nothing. Add “jitter_um”, “drop” or “add” to it "
                 "in the recipe."
             )
-        for base in self._of(part["layout"], key):
+        for base in self._varied(part["layout"], bases, counting):
             if not base.labels.any():
                 continue
             for number in range(part.get("count", 1)):
-                if self._counting and number:
+                if counting and number:
                     yield base
                     continue
                 seed = (part.get("seed", 0) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
                 name, made = f"{base.name}, variation {number + 1}", replace(base.made, edited=True)
                 yield replace(base, name=name, labels=labels, made=made)
+
+
+def _base_of(part: Part) -> Part:
+    """Return what a variation is a variation of."""
+    while part["from"] == "vary":
+        part = part["layout"]
+    return part

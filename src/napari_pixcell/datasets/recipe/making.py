@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_pixcell.datasets.parallel.joining import end_sharing, joined_files
 from napari_pixcell.datasets.recipe.block_work import BlockWork
-from napari_pixcell.datasets.recipe.opening import open_for_making, prepare
+from napari_pixcell.datasets.recipe.opening import nothing_refused, open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.recipe.runner import MakingCancelled, Run, Runner
@@ -61,11 +61,12 @@ def make_dataset(
     """
     folder = Path(request.folder)
     runner = Runner(run, cancelled)
-    dataset = open_for_making(request, runner.check, emit, block)
     try:
-        with disk_problems(folder), locked(folder):
-            prepare(dataset, request, runner, emit)
-            _Making(dataset, runner, emit).run(request.most)
+        with nothing_refused(folder):
+            dataset = open_for_making(request, emit, block)
+            with disk_problems(folder), locked(folder):
+                prepare(dataset, request, runner, emit)
+                _Making(dataset, runner, emit).run(request.most)
     except MakingCancelled:
         emit(Finished(cancelled=True))
     else:

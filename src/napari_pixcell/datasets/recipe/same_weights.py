@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from napari_pixcell.datasets.preparation.parts import PREPARING
 from napari_pixcell.datasets.store.dataset import STYLES, Dataset
 from napari_pixcell.engine.record import Record, other_weights
 from napari_pixcell.errors import PixCellError
@@ -19,11 +20,16 @@ class OtherWeights(PixCellError):
     """The weights are not those of the dataset, so every other pair would be refused as well."""
 
 
-def keep_encoder(dataset: Dataset) -> None:
-    """Store the hash of the encoder that embeds the styles of a dataset, before the first style."""
-    sha256 = installed_weights(dataset, "encoder")
-    if sha256 and not dataset.prepared(STYLES) and not dataset.description.device:
-        dataset.describe(weights=sha256)
+def keep_encoder(dataset: Dataset, weights: dict[str, str] | None = None) -> None:
+    """Store the hash of the encoder that embeds the styles of a dataset, before the first style.
+
+    ``weights`` are those of its family where they are installed, by default on this machine.
+    """
+    if weights is None:
+        weights = installed_weights(dataset, "encoder")
+    begun = dataset.prepared(STYLES) or any((dataset.folder / PREPARING).glob("*/styles-*.jsonl"))
+    if "encoder" in weights and not begun and not dataset.description.device:
+        dataset.describe(weights={"encoder": weights["encoder"]})
 
 
 def check_installed(dataset: Dataset) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.recipe.parts import MOST_TILES, read_colours, unpacked
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
+from napari_pixcell.datasets.recipe.recipe import Part
+from napari_pixcell.datasets.recipe.saved_styles import style_from_library
+from napari_pixcell.datasets.recipe.source_files import files_in, names_in
+from napari_pixcell.datasets.recipe.tiles import (
+    SourceTiles,
+    check_count,
+    check_on_slide,
+    tile_name,
+    tile_of,
+    tiles_in,
+)
 from napari_pixcell.datasets.splits import JOINED
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend
-from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.families import get_family
-from napari_pixcell.models.store import encoder_kind
-from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
-from napari_pixcell.untrusted import check_regular, reading
+from napari_pixcell.untrusted import check_regular
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MOST_STYLES = 1_000_000
-MOST_ENTRIES = 200_000  # of a folder and its subfolders
 
 Pixels = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
 Embed = Callable[[Pixels], Embeddings]
-
-
-def with_library_styles(recipe: DatasetRecipe) -> DatasetRecipe:
-    """Return a recipe that holds the saved styles it names, so that it no longer needs the library.
-
-    Raises
-    ------
-    PixCellError
-        If the library has no such style, or the style does not fit the recipe's family.
-    """
-    family = get_family(recipe.family)
-
-    def by_value(part: Part) -> Part:
-        return _from_library(part, family) if part["from"] == "library" else part
-
-    return replace(recipe, styles=tuple(mapped(part, by_value) for part in recipe.styles))
-
-
-def _from_library(part: Part, family: Family) -> Part:
-    style = StyleLibrary().find(part["name"])  # a name or an id
-    problem = style.why_not(family, encoder_kind(family))
-    if problem:
-        raise PixCellError(problem)
-    embedding = PackedArray.pack(style.embedding).to_dict()
-    known = {"colours": to_json(style.colours)} if style.colours is not None else {}
-    return {"from": "embedding", "name": style.name, "embedding": embedding, **known}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +87,10 @@ class GroupNumbers:
 
 
 class StyleSources:
-    """Iterates over the styles of a recipe.
+    """The styles of a recipe, source by source: slides, pictures, blends and others.
+
+    The tiles of each source are known only once it was opened, see :meth:`tiles`. Everything else
+    depends on the recipe and on the names in its folders alone.
 
     Parameters
     ----------
@@ -122,47 +102,133 @@ class StyleSources:
 
     def __init__(self, parts: tuple[Part, ...], family: Family) -> None:
         self._parts, self._family = parts, family
-        self._slides = GroupNumbers()
         self._open: tuple[tuple[str, float | None], Slide] | None = None
+        self._last: tuple[tuple[object, ...], Pixels] | None = None  # that was read
+        self._unpacked: tuple[Part, Embeddings, Pixels | None] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of sources. A folder is one for each picture.
+
+        Raises
+        ------
+        PixCellError
+            If a folder does not exist or has no pictures.
+        """
+        return len(self._sources)
 
     def __iter__(self) -> Iterator[StyleSource]:
         """Iterate over the styles in a stable order."""
-        count = 0
-        for part in self._parts:
-            for style in self._of(part):
-                count += 1
-                if count > MOST_STYLES:
-                    raise PixCellError(
-                        f"The recipe has more than {MOST_STYLES:,} styles. Use “most”, or fewer "
-                        "slides."
-                    )
-                yield style
+        counts = 0
+        for number in range(len(self)):
+            tiles = self.tiles(number)
+            counts += tiles.count
+            check_count(counts)
+            for at in range(tiles.count):
+                yield self.style(number, tiles, at)
+
+    def file_names(self) -> Iterator[str]:
+        """Iterate over the names of the files in the folders of the recipe."""
+        for part, path in self._sources:
+            if path is not None:
+                yield from names_in(part["path"], [Path(path)])
+
+    def tiles(self, number: int) -> SourceTiles:
+        """Open a source, and return its tiles.
+
+        Raises
+        ------
+        PixCellError
+            If it cannot be opened, or has no whole tile.
+        """
+        return self._tiles(self._part(number))
+
+    def style(self, number: int, tiles: SourceTiles, at: int) -> StyleSource:
+        """Return the style of a tile of a source; its tissue is read later."""
+        return self._style(self._part(number), tiles, at)
 
     def close(self) -> None:
         """Close the slide that was read last."""
+        self._last = None
         if self._open is not None:
             self._open[1].close()
             self._open = None
 
-    def _of(self, part: Part) -> Iterator[StyleSource]:
+    # -- sources ---------------------------------------------------------------------------
+
+    @cached_property
+    def _sources(self) -> list[tuple[Part, str | None]]:
+        """The parts of the recipe, a folder once for each of its files, with their paths."""
+        return [(part, path) for each in self._parts for part, path in self._flat(each)]
+
+    @cached_property
+    def _slides(self) -> GroupNumbers:
+        """The numbers of slides and pictures, in the order of the recipe."""
+        numbers = GroupNumbers()
+        for part, path in self._sources:
+            self._number(part, path, numbers)
+        return numbers
+
+    def _number(self, part: Part, path: str | None, numbers: GroupNumbers) -> None:
         match part["from"]:
-            case "region":
-                yield from self._regions(part, Region(*part["region"]))
-            case "slide":
-                yield from self._tissue_of_slide(part)
-            case "picture":
-                yield from self._regions(part, None)
+            case "blend":
+                for each in part["styles"]:
+                    for inner, inner_path in self._flat(each):
+                        self._number(inner, inner_path, numbers)
+            case "nothing":
+                pass
+            case _:
+                numbers.of(_group_name(part if path is None else {**part, "path": path}))
+
+    def _flat(self, part: Part) -> Iterator[tuple[Part, str | None]]:
+        match part["from"]:
             case "folder":
                 for path in files_in(Path(part["path"]), PICTURES, "pictures of tissue"):
-                    yield from self._regions({**part, "path": str(path)}, None)
-            case "blend":
-                yield self._blend(part)
-            case "embedding":
-                yield from self._embedding(part)
-            case "nothing":
-                yield StyleSource(part.get("name", "No style"), "nothing")
+                    yield part, str(path)
             case "library":
-                yield from self._embedding(_from_library(part, self._family))
+                yield style_from_library(part, self._family), None
+            case _:
+                yield part, None
+
+    def _part(self, number: int) -> Part:
+        part, path = self._sources[number]
+        return part if path is None else {**part, "path": path}
+
+    # -- tiles -----------------------------------------------------------------------------
+
+    def _tiles(self, part: Part) -> SourceTiles:
+        match part["from"]:
+            case "region":
+                return self._in_region(part, Region(*part["region"]))
+            case "slide":
+                return self._in_tissue(part)
+            case "picture" | "folder":
+                return self._in_region(part, None)
+            case "embedding":
+                grid, pixels = self._arrays(part)
+                rows, columns = self._tiles_of(grid)
+                places = [divmod(at, columns) for at in range(rows * columns)]
+                whole = sum(self._own_tissue(pixels, place) is not None for place in places)
+                return SourceTiles(len(places), whole)
+            case "blend":
+                self._blend(part)  # raises if it cannot be followed
+                return SourceTiles(1, 1)
+        return SourceTiles(1, 0)
+
+    def _style(self, part: Part, tiles: SourceTiles, at: int) -> StyleSource:
+        match part["from"]:
+            case "blend":
+                return self._blend(part)
+            case "embedding":
+                return self._of_embedding(part, tiles, at)
+            case "nothing":
+                return StyleSource(part.get("name", "No style"), "nothing")
+        number, region = self._slides.of(_group_name(part)), tiles.regions[at]
+        return StyleSource(
+            tile_name(part.get("name") or f"Slide {number}", at, tiles.count),
+            f"slide-{number}",
+            lambda: self._read(part, region),
+            source={"region": region.as_list(), "mpp": tiles.mpp},
+        )
 
     def _slide(self, part: Part) -> Slide:
         """Open the slide of a part, and close the one before."""
@@ -183,51 +249,43 @@ class StyleSources:
             self._open = (path, mpp), slide
         return self._open[1]
 
-    def _regions(self, part: Part, region: Region | None) -> Iterator[StyleSource]:
+    def _in_region(self, part: Part, region: Region | None) -> SourceTiles:
         slide = self._slide(part)
         height, width = slide.shape
-        whole = region or Region(0, 0, width, height)
+        whole, mpp = region or Region(0, 0, width, height), slide.require_mpp()
         check_on_slide(whole, slide, self._family)
-        tiles = tiles_in(whole, slide.require_mpp(), self._family)
+        tiles = tiles_in(whole, mpp, self._family)
         if not tiles:
             name = Path(part.get("slide") or part["path"]).name
-            side = math.ceil(self._family.tile * self._family.mpp / slide.require_mpp())
+            side = math.ceil(self._family.tile * self._family.mpp / mpp)
             raise PixCellError(
                 f"{'The region' if region else 'This picture'} of “{name}” is "
                 f"{whole.width:g} × {whole.height:g} px, smaller than one tile "
                 f"({side} × {side} px). Choose a larger one, or another model."
             )
-        yield from self._tiles(part, slide, tiles)
+        return SourceTiles(len(tiles), len(tiles), tuple(tiles), mpp)
 
-    def _tissue_of_slide(self, part: Part) -> Iterator[StyleSource]:
+    def _in_tissue(self, part: Part) -> SourceTiles:
         from napari_pixcell.engine.styles.similarity import lay_grid
 
         slide, family = self._slide(part), self._family
-        side = family.tile * family.mpp / slide.require_mpp()
-        grid = lay_grid(slide, family, MOST_TILES, side)
+        mpp = slide.require_mpp()
+        grid = lay_grid(slide, family, MOST_TILES, family.tile * family.mpp / mpp)
         cells, most = grid.cells, part.get("most", MOST_TILES)
         if len(cells) > most:  # evenly over the slide
             cells = [cells[round(i)] for i in np.linspace(0, len(cells) - 1, most)]
-        yield from self._tiles(part, slide, [grid.tile(*cell) for cell in cells])
-
-    def _tiles(self, part: Part, slide: Slide, tiles: list[Region]) -> Iterator[StyleSource]:
-        number = self._slides.of(str(part.get("group") or part.get("slide") or part["path"]))
-        name, mpp = part.get("name") or f"Slide {number}", slide.require_mpp()
-        for tile, region in enumerate(tiles):
-            yield StyleSource(
-                tile_name(name, tile, len(tiles)),
-                f"slide-{number}",
-                lambda region=region: self._read(part, region),  # type: ignore[misc]
-                source={"region": region.as_list(), "mpp": mpp},
-            )
+        return SourceTiles(len(cells), len(cells), tuple(grid.tile(*cell) for cell in cells), mpp)
 
     def _read(self, part: Part, region: Region) -> Pixels:
-        side = self._family.tile
-        pixels = self._slide(part).read(region, self._family.mpp)
-        return np.ascontiguousarray(pixels[:side, :side])
+        key = part.get("slide") or part["path"], part.get("mpp"), region
+        if self._last is None or self._last[0] != key:  # a style is read more than once
+            side = self._family.tile
+            pixels = self._slide(part).read(region, self._family.mpp)
+            self._last = key, np.ascontiguousarray(pixels[:side, :side])
+        return self._last[1]
 
     def _blend(self, part: Part) -> StyleSource:
-        inner = [one for each in part["styles"] for one in self._of(each)]
+        inner = [one for each in part["styles"] for one in self._all_of(each)]
         shares = part.get("shares") or [1.0] * len(inner)
         if len(inner) < 2 or len(shares) != len(inner):
             raise PixCellError(
@@ -239,109 +297,47 @@ class StyleSources:
         mixed = tuple(zip(inner, shares, strict=True))
         return StyleSource(name, group, mixed=mixed)
 
-    def _embedding(self, part: Part) -> Iterator[StyleSource]:
-        """Cut a grid of embeddings, and the tissue that may come with it, into tiles."""
-        grid = as_grid(unpacked(part, "embedding"))
-        pixels = unpacked(part, "pixels") if "pixels" in part else None
-        name, side = part.get("name") or "Style", self._family.tile
-        group = f"slide-{self._slides.of(str(part.get('group') or name))}"
-        colours = read_colours(part["colours"]) if part.get("colours") else None
-        each = self._family.grid
-        rows, columns = (max(1, length // each) for length in grid.shape[:2])
-        for at in range(rows * columns):
-            place = divmod(at, columns)
-            tile = tile_of(pixels, place, side) if pixels is not None else None
-            whole = tile is not None and tile.shape[:2] == (side, side)
-            yield StyleSource(
-                tile_name(name, at, rows * columns),
-                group,
-                (lambda tile=tile: tile) if whole else None,  # type: ignore[misc]
-                tile_of(grid, place, each),
-                source=part.get("source") or {},
-                known_colours=colours,
-            )
+    def _all_of(self, part: Part) -> Iterator[StyleSource]:
+        for flat, path in self._flat(part):
+            one = flat if path is None else {**flat, "path": path}
+            tiles = self._tiles(one)
+            yield from (self._style(one, tiles, at) for at in range(tiles.count))
 
+    # -- embeddings by value ---------------------------------------------------------------
 
-def tile_of(array: NDArray[Any], place: tuple[int, int], side: int) -> NDArray[Any]:
-    """Return the tile at a row and column of an array, (height, width, …), as a view."""
-    row, column = place
-    return array[row * side : (row + 1) * side, column * side : (column + 1) * side]
+    def _arrays(self, part: Part) -> tuple[Embeddings, Pixels | None]:
+        """Return a grid of embeddings, and the tissue that may come with it."""
+        if self._unpacked is None or self._unpacked[0] is not part:
+            grid = as_grid(unpacked(part, "embedding"))
+            pixels = unpacked(part, "pixels") if "pixels" in part else None
+            self._unpacked = part, grid, pixels
+        return self._unpacked[1:]
 
+    def _tiles_of(self, grid: Embeddings) -> tuple[int, int]:
+        rows, columns = (max(1, length // self._family.grid) for length in grid.shape[:2])
+        return rows, columns
 
-def tile_name(name: str, tile: int, tiles: int) -> str:
-    """Return the name of a tile of something that is cut into several."""
-    return name if tiles == 1 else f"{name}, tile {tile + 1}"
+    def _own_tissue(self, pixels: Pixels | None, place: tuple[int, int]) -> Pixels | None:
+        side = self._family.tile
+        tile = tile_of(pixels, place, side) if pixels is not None else None
+        return tile if tile is not None and tile.shape[:2] == (side, side) else None
 
-
-def check_on_slide(region: Region, slide: Slide, family: Family) -> None:
-    """Check that a region in level-0 pixels lies on its slide and has a sensible number of tiles.
-
-    Raises
-    ------
-    PixCellError
-        If it reaches beyond the slide by more than a pixel of the family.
-    """
-    (height, width), slack = slide.shape, max(1.0, family.mpp / slide.require_mpp())
-    right, bottom = region.x + region.width, region.y + region.height
-    if min(region.x, region.y) < -slack or right > width + slack or bottom > height + slack:
-        raise PixCellError(
-            f"The region {', '.join(f'{n:g}' for n in region.as_list())} reaches beyond "
-            f"“{slide.short_name}”, which is {width} × {height} px. Move it onto the slide."
-        )
-    if region.width * region.height / (family.tile * slack) ** 2 > MOST_TILES:
-        raise PixCellError(
-            f"The region of “{slide.short_name}” has more than {MOST_TILES:,} tiles. Use a smaller "
-            "one, or several slides."
+    def _of_embedding(self, part: Part, tiles: SourceTiles, at: int) -> StyleSource:
+        grid, pixels = self._arrays(part)
+        name, place = part.get("name") or "Style", divmod(at, self._tiles_of(grid)[1])
+        tile = self._own_tissue(pixels, place)
+        return StyleSource(
+            tile_name(name, at, tiles.count),
+            f"slide-{self._slides.of(_group_name(part))}",
+            (lambda: tile) if tile is not None else None,
+            tile_of(grid, place, self._family.grid),
+            source=part.get("source") or {},
+            known_colours=read_colours(part["colours"]) if part.get("colours") else None,
         )
 
 
-def tiles_in(region: Region, mpp: float, family: Family) -> list[Region]:
-    """Cut a region into whole tiles of a family, row by row; a remainder is left out."""
-    side = family.tile * family.mpp / mpp
-    # Rounding may cost a pixel of the model: such a tile counts as whole.
-    columns = int((region.width + family.mpp / mpp) / side)
-    rows = int((region.height + family.mpp / mpp) / side)
-    return [
-        Region(region.x + column * side, region.y + row * side, side, side)
-        for row in range(rows)
-        for column in range(columns)
-    ]
-
-
-def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
-    """Return the files in a folder and its subfolders, sorted by name, without hidden ones.
-
-    Raises
-    ------
-    PixCellError
-        If the folder does not exist or has no file with one of the suffixes.
-    """
-    if not is_folder(folder):
-        raise PixCellError(f"The folder “{folder.name}” does not exist. Check the recipe's path.")
-    with reading(folder.name, "Check its permissions, and that nothing else is changing it."):
-        entries = list(islice(folder.rglob("*"), MOST_ENTRIES + 1))
-    if len(entries) > MOST_ENTRIES:
-        raise PixCellError(
-            f"The folder “{folder.name}” has more than {MOST_ENTRIES:,} files. Choose a folder "
-            f"with only {noun}."
-        )
-    files = sorted(
-        path
-        for path in entries
-        if path.suffix.lower() in suffixes and path.is_file()
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    if not files:
-        raise PixCellError(
-            f"There are no {noun} in the folder “{folder.name}”. Choose a folder with files of the "
-            f"types {', '.join(suffixes)}."
-        )
-    return files
-
-
-def is_folder(path: Path) -> bool:
-    """Return True if a path is a folder; False also if the path is not valid."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # too long, a loop of links
-        return False
+def _group_name(part: Part) -> str:
+    """Return the path or name that tells slides and pictures apart, so that a split can."""
+    if part["from"] == "embedding":
+        return str(part.get("group") or part.get("name") or "Style")
+    return str(part.get("group") or part.get("slide") or part["path"])

@@ -54,13 +54,16 @@ class DatasetLayout:
     style: int | None = None  # number of the style that matches it
 
 
-def write_style(folder: Path, style: DatasetStyle) -> JsonRow:
-    """Write the file of a style to the folder of its dataset, and return its row."""
+def write_style(folder: Path, style: DatasetStyle, sync: bool = True) -> JsonRow:
+    """Write the file of a style to the folder of its dataset, and return its row.
+
+    ``sync`` is that of :func:`~napari_pixcell.files.write_whole`.
+    """
     file = None
     if style.embedding is not None:
         file = f"styles/{style.number:06}.npy"
         (folder / "styles").mkdir(exist_ok=True)
-        write_whole(folder / file, lambda path: _save_array(path, style.embedding))
+        write_whole(folder / file, lambda path: _save_array(path, style.embedding), sync=sync)
     row = {"number": style.number, "name": style.name, "group": style.group, "file": file}
     row |= {"look": style.look, "source": style.source}
     if style.colours is not None:
@@ -90,12 +93,17 @@ def read_style(folder: Path, row: JsonRow) -> DatasetStyle:
     return DatasetStyle(embedding=embedding, **known)
 
 
+def layout_file(number: int) -> str:
+    """Return the path of the file of a layout in the folder of its dataset."""
+    return f"layouts/{number:06}.tif"
+
+
 def write_layout(folder: Path, layout: DatasetLayout, mpp: float) -> JsonRow:
     """Write the file of a layout to the folder of its dataset, and return its row.
 
     ``mpp`` is its pixel size in µm.
     """
-    file = f"layouts/{layout.number:06}.tif"
+    file = layout_file(layout.number)
     (folder / "layouts").mkdir(exist_ok=True)
     write_whole(folder / file, synthetic_tiff(layout.labels, mpp))
     row = {"number": layout.number, "name": layout.name, "group": layout.group, "file": file}
