@@ -257,7 +257,7 @@ class LayoutTools:
         if event.button != 1 or not self._is_active(layer):
             return
         point = self._point(layer, event)
-        modifiers = {str(m) for m in event.modifiers}
+        modifiers = event.modifiers  # vispy's keys, which equal their names but print otherwise
         if "Control" in modifiers or "Alt" in modifiers:
             before, layer.cursor = layer.cursor, FROZEN
             if "Control" in modifiers:
