@@ -87,8 +87,9 @@ class Hand:
         if isinstance(target, QWidget):
             assert target.isVisible(), f"{target.objectName()} is not visible"
             place = target.mapToGlobal(target.rect().center())
-            shown = target.visibleRegion().contains(target.rect().center())
-            assert shown, f"{target.objectName()} is not in view"
+            top = QApplication.widgetAt(place)
+            shown = top is not None and (top is target or target.isAncestorOf(top))
+            assert shown, f"{target.objectName() or target.toolTip()} is not in view"
             return place
         canvas = self.viewer.window._qt_viewer.canvas.native
         camera = self.viewer.scene.camera

@@ -34,7 +34,7 @@ from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
 from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
-from napari_pixcell.ui.widgets import LIST, Text, name_for_readers
+from napari_pixcell.ui.widgets import LIST, Text, calm_wheel, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
 SCROLL_BAR = 16
@@ -101,6 +101,7 @@ class PixCellStudio(Docked):
         self.session.changed.connect(self.refresh_soon)
         self.refresh()
         name_for_readers(self)
+        calm_wheel(self)
 
     def refresh(self) -> None:
         there = self.session.slides.current is not None

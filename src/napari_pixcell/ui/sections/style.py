@@ -21,7 +21,7 @@ from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import Bar, Text, allow, button, number, tool_button
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, calm_wheel, number, tool_button
 from napari_pixcell.words import file_size
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
@@ -295,6 +295,7 @@ class _Share(QWidget):
         line.setStretch(0, 3)
         line.setStretch(1, 2)
         column(self, line)
+        calm_wheel(self)
 
     def _choose(self, ref: Ref) -> None:
         _restyle(self.session, lambda style: style.with_ref(self.index, ref))
