@@ -7,6 +7,8 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QMainWindow
 
 from napari_pixcell.slides import Slide, remember_mpp
 from napari_pixcell.slides.reader import layer_data
@@ -120,6 +122,7 @@ class LayerLink(LayerStack):
     # -- removals ------------------------------------------------------------------------
 
     def _before_removal(self, _event: Any = None) -> None:
+        make_current(self.parent())
         if not self.changing:
             self.layouts.count_edited()
             self.session.saver.before_removal()
@@ -137,3 +140,16 @@ class LayerLink(LayerStack):
         for layer in list(self.viewer.layers):
             if role(layer) == CLOSED and id_ and layer.metadata.get(SESSION) == id_:
                 self.remove(layer)
+
+
+def make_current(widget: QObject | None) -> None:
+    """Make the OpenGL context of the canvas beside a dock widget the current one.
+
+    When a layer is removed, napari frees its textures in whatever context is current. In another
+    one they may belong to a layer that is still drawn, and the program dies.
+    """
+    while widget is not None and not isinstance(widget, QMainWindow):
+        widget = widget.parent()
+    if widget is not None and widget.centralWidget() is not None:
+        for canvas in widget.centralWidget().findChildren(QOpenGLWidget):
+            canvas.makeCurrent()
