@@ -30,9 +30,7 @@ def missing() -> list[str]:
 
 
 # Without the usual bindings, of which Alt-click moves a window.
-SETTINGS = (
-    '<openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard/><mouse/></openbox_config>'
-)
+SETTINGS = '<openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard/><mouse/></openbox_config>'
 
 
 @contextmanager
@@ -194,5 +192,3 @@ class Hand:
         while process.poll() is None:  # the window must answer meanwhile
             self._qtbot.wait(2)
         assert process.returncode == 0, act
-
-

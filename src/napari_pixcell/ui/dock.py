@@ -94,7 +94,8 @@ class PixCellStudio(Docked):
             made.setStyleSheet(LIST)
         for folded in self.findChildren(More):  # its width is known only once it is shown
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
-        self.keys = Keys(napari_viewer, self.session, self.link, self.region.add_region)
+        tools, add_region = self.link.tools, self.region.add_region
+        self.keys = Keys(napari_viewer, self.session, self.link, tools, add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self.run(self.session.pump, self.link.close, self.keys.close, self.session.close)

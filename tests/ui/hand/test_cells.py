@@ -52,3 +52,24 @@ def test_ctrl_click_deletes_and_alt_click_merges_whatever_the_tool(
         hand.click(point, held="alt")
     settle(ready)
     assert len(cells(tools)) == 2
+
+
+def test_digits_show_variants_and_change_no_layout(
+    ready, client, hand, press_on, settle, tools
+) -> None:
+    gallery, ready.session.settings.count = ready.session.gallery, 3
+    press_on(ready, ready.generate.generate_button)
+    client.play()
+    settle(ready)
+    ready.viewer.layers.selection.active = tools.layer
+    before = tools.layer.data.copy()
+    hand.click((400.0, 400.0))  # the canvas gets the keys
+    for key, shown in (("2", [False, True, False]), ("3", [False, False, True])):
+        hand.press(key)
+        settle(ready)
+        assert [result.shown for result in gallery.results] == shown
+    hand.click(*at(tools, CENTRES[0]))
+    hand.press("0")
+    settle(ready)
+    assert not any(result.shown for result in gallery.results)
+    np.testing.assert_array_equal(tools.layer.data, before)

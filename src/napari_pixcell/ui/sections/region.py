@@ -63,8 +63,9 @@ class RegionSection(Section):
         self._list(self.regions.current)
         self.hint.say(self._hint())
         self.similar.refresh()
-        undo = self.regions.last_removed is not None and self.note_now()
-        self.report(action="Restore region" if undo else "", act=self.regions.undo_remove)
+        removed = len(self.regions.last_removed) if self.note_now() else 0
+        undo = ("", "Restore region")[removed] if removed < 2 else f"Restore {removed} regions"
+        self.report(action=undo, act=self.regions.undo_remove)
 
     def _list(self, items: list[RegionItem]) -> None:
         lines = [(item.number, _line(item, self.session)) for item in items]

@@ -110,7 +110,7 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
         menu.addAction("Swipe against visible variant", lambda: gallery.swipe_against(result))
     menu.addSeparator()
     menu.addAction("Use these settings", lambda: settings.use(request))
-    menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
+    menu.addAction("Use this seed", lambda: settings.repeat_seed(result.seed))
     menu.addAction("Use as style", lambda: session.styles.add_variant(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()

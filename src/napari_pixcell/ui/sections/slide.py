@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from napari_pixcell.models.families import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.saving.folder import SUFFIX
+from napari_pixcell.studio.saving.places import day
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import boxed, column, row, show_all
 from napari_pixcell.ui.bind import bind, set_quietly
@@ -154,7 +156,9 @@ class SessionMenu(QPushButton):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self.open_action = menu.addAction("Open session…", self.choose)
-        self.earlier_action = menu.addAction("Open previous session of this slide", self.earlier)
+        self.earlier = menu.addMenu("Earlier sessions of this slide")
+        dismiss = session.saver.dismiss_offers
+        self.dismiss_action = menu.addAction("Do not offer earlier sessions now", dismiss)
         self.save_action = menu.addAction("Save session as…", self.save_as)
         menu.addSeparator()
         self.this_action = menu.addAction("Save work on this slide automatically")
@@ -171,7 +175,12 @@ class SessionMenu(QPushButton):
         self.save_action.setEnabled(there)
         self.this_action.setEnabled(there)
         self.this_action.setChecked(session.saver.on and (book is None or not book.off))
-        self.earlier_action.setVisible(book is not None and book.offer is not None)
+        self.earlier.clear()
+        for offer in session.saver.offers:
+            words = f"{day(offer.saved)}: {offer.contents()}"
+            self.earlier.addAction(words, partial(session.restoring.open, offer.path))
+        self.earlier.menuAction().setVisible(bool(session.saver.offers))
+        self.dismiss_action.setVisible(session.saver.offer is not None)
         self.drop_action.setVisible(bool(session.queue.put_off))
 
     def event(self, event: QEvent | None) -> bool:
@@ -182,11 +191,6 @@ class SessionMenu(QPushButton):
     def choose(self) -> None:
         title = f"Open session (folder ending in {SUFFIX})"
         ask_folder(self, title, self.session.restoring.open, self._near())
-
-    def earlier(self) -> None:
-        book = self.session.saver.book()
-        if book is not None and book.offer is not None:
-            self.session.restoring.open(book.offer.path)
 
     def save_as(self) -> None:
         kinds, save = f"Sessions (*{SUFFIX})", self.session.saver.save_as

@@ -160,8 +160,13 @@ class StyleSection(Section):
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
         self._show_cache()
-        retry = missing and self.problem_now()
-        self.report(action="Retry" if retry else "", act=self._embed)
+        library = self.session.library
+        if missing and self.problem_now():
+            self.report(action="Retry", act=self._embed)
+        elif library.last_removed is not None and not self.problem_now():
+            self.report(action="Restore style", act=library.undo_remove)
+        else:
+            self.report()
 
     def _show_progress(self, active: RegionItem | None, style: RegionItem | None) -> None:
         job = style.embedding_job if style is not None else None
