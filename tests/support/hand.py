@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Hand:
     # -- places ------------------------------------------------------------------------------
 
     def place_of(self, target: Any) -> QPoint:
-        """Return the place on the screen of a widget's centre, or of a point (y, x) in the world."""
+        """Return the place on the screen of a widget's centre, or of a world point (y, x)."""
         if isinstance(target, QPoint):
             return target
         if isinstance(target, QWidget):
@@ -123,7 +124,7 @@ class Hand:
         """Press at the first place, move through the others, and release at the last."""
         places = [self.place_of(target) for target in path]
         act = ["mousemove", str(places[0].x()), str(places[0].y()), "mousedown", "1"]
-        for first, second in zip(places, places[1:], strict=False):
+        for first, second in pairwise(places):
             for step in range(1, STEPS + 1):
                 x = first.x() + (second.x() - first.x()) * step // STEPS
                 y = first.y() + (second.y() - first.y()) * step // STEPS

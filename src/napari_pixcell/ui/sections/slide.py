@@ -176,9 +176,9 @@ class SessionMenu(QPushButton):
         self.this_action.setEnabled(there)
         self.this_action.setChecked(session.saver.on and (book is None or not book.off))
         self.earlier.clear()
-        for offer in session.saver.offers:
-            words = f"{day(offer.saved)}: {offer.contents()}"
-            self.earlier.addAction(words, partial(session.restoring.open, offer.path))
+        for one in session.saver.offers:
+            words = f"{day(one.saved)}: {one.contents()}"
+            self.earlier.addAction(words, partial(session.restoring.open, one.path))
         self.earlier.menuAction().setVisible(bool(session.saver.offers))
         self.dismiss_action.setVisible(session.saver.offer is not None)
         self.drop_action.setVisible(bool(session.queue.put_off))
