@@ -18,6 +18,7 @@ from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.condition import ConditionLayer
 from napari_pixcell.ui.layers.layout import LayoutLayers
 from napari_pixcell.ui.layers.measured import MeasuredLayer
+from napari_pixcell.ui.layers.one_slide import OneSlide
 from napari_pixcell.ui.layers.regions import RegionsLayer
 from napari_pixcell.ui.layers.sharpening import awaited, watch
 from napari_pixcell.ui.layers.similar import SimilarLayer
@@ -33,6 +34,7 @@ class LayerLink(LayerStack):
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(viewer, session, parent)
+        self.one_slide = OneSlide(self)
         self.boxes = RegionsLayer(self)
         self.layouts = LayoutLayers(self)
         self.tools = self.layouts.tools
@@ -41,12 +43,12 @@ class LayerLink(LayerStack):
         self.similar = SimilarLayer(self)
         self.measured = MeasuredLayer(self)
         watch(viewer)
+        self.variants = VariantLayers(self)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removing, self._before_removal)
         self.connect_to(viewer.layers.events.removed, self._removed)
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
         self.connect_to(session.regions.changed, self.boxes.show)
-        self.variants = VariantLayers(self)
         shown: tuple[SessionLayer, ...] = (
             self.boxes,
             self.layouts,
@@ -112,12 +114,14 @@ class LayerLink(LayerStack):
             chosen = candidates[-1]
         if chosen is self.slide_layer:
             return
-        self.slide_layer = chosen
+        before, self.slide_layer = self.slide_layer, chosen
+        self.one_slide.change(before, chosen)
         if chosen is None:
             self.session.slides.set(None)
         else:
             with self.session.notices.reporting("slide"):
                 self.session.slides.set(slide_of(chosen), str(chosen.unique_id))
+        self.variants.show()
 
     # -- removals ------------------------------------------------------------------------
 

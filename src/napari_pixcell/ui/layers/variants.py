@@ -262,7 +262,8 @@ class VariantLayers(SessionLayer):
         return self.gallery.get(layer.metadata.get("result", 0))
 
     def _visible(self, result: Result) -> bool:
-        return result.shown and self.gallery.peeking != result.target.number
+        peeking = self.gallery.peeking == result.target.number
+        return result.shown and not peeking and self._here(result.target)
 
     def _here(self, target: Target) -> bool:
         return target.slide == self.session.slides.key
