@@ -188,7 +188,10 @@ def _followed(state: RunState) -> RunState:
 
 
 def _by(state: RunState) -> str:
-    return f" · {state.owner.words}" if state.live and state.owner is not None else ""
+    if not state.live or state.owner is None:
+        return ""
+    dashboard = f" · Dashboard: {state.dashboard}" if state.dashboard else ""
+    return f" · {state.owner.words}{dashboard}"
 
 
 def _facts(state: RunState) -> dict[str, Any]:

@@ -139,7 +139,9 @@ def run_of(folder: Path) -> RunState:
 
 def read_log(path: Path) -> RunState | None:
     """Return the state of the run that a log describes; None if there is no valid one."""
-    head, progress, last = None, Progress(0, 0, ""), None
+    head: RunHead | None = None
+    progress = Progress(0, 0, "")
+    last: Finished | Failure | None = None
     notices, dashboard = list[str](), ""
     try:
         for row in read_rows(path):
@@ -149,18 +151,18 @@ def read_log(path: Path) -> RunState | None:
                 case {"event": log.DASHBOARD, "address": str(address)}:
                     dashboard = address
                 case _:
-                    event = _event(row)
-                    if isinstance(event, Progress):
-                        progress = event
-                    elif isinstance(event, Notice):
-                        notices.append(event.message)
-                    elif isinstance(event, Finished | Failure):
-                        last = event
+                    match _event(row):
+                        case Progress(int(), int(), str()) as progress:
+                            pass
+                        case Notice(str(text)):
+                            notices.append(text)
+                        case Finished(bool()) | Failure(str()) as last:
+                            pass
         if head is None:
             return None
         since = datetime.fromisoformat(head.since)
         sign = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-    except (PixCellError, OSError, ValueError):
+    except (PixCellError, OSError, ValueError, OverflowError):
         return None
     folder = Path(head.folder)
     stage, done, total, message = _stage(head, last), progress.done, progress.total, ""
@@ -224,7 +226,7 @@ def _is_alive(process: int, began: float | None = None) -> bool:
         if found.status() == psutil.STATUS_ZOMBIE:
             return False
         return began is None or abs(found.create_time() - began) < SAME_START
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError):  # or no number of a process at all
         return False
     except psutil.Error:  # it exists, but belongs to somebody else
         return True
