@@ -236,7 +236,7 @@ def _pairs(folder: Path) -> tuple[int, int]:
     """Return the number of complete pairs, and of those planned (0 if unknown)."""
     try:
         total = len(Dataset(folder).plan)
-    except PixCellError:  # not begun or not prepared, or gone
+    except (PixCellError, OSError):  # not begun or not prepared, or gone
         return 0, 0
     return min(total, _lines(folder / MANIFEST)), total
 
