@@ -113,10 +113,12 @@ def read_cluster(path: Path) -> None:
 
 def read_run(path: Path) -> None:
     from napari_pixcell.datasets.runs.state import read_log
+    from napari_pixcell.errors import PixCellError
 
     state = read_log(path)
-    if state is not None:
-        state.sentence()
+    if state is None:  # it is as if there were none
+        raise PixCellError("The log of the run is not valid.")
+    state.sentence()
 
 
 def read_families(path: Path) -> None:

@@ -160,11 +160,11 @@ def read_log(path: Path) -> RunState | None:
                             pass
         if head is None:
             return None
+        folder = Path(head.folder).resolve()  # fails if it cannot be one
         since = datetime.fromisoformat(head.since)
         sign = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
     except (PixCellError, OSError, ValueError, OverflowError):
         return None
-    folder = Path(head.folder)
     stage, done, total, message = _stage(head, last), progress.done, progress.total, ""
     if stage in ("running", "elsewhere"):
         message = progress.message
