@@ -157,7 +157,8 @@ class RunLog:
         self._watch.start()
 
     def _begin(self) -> None:
-        with suppress(OSError):  # a run does not depend on its log
+        # A run does not depend on its log; some file systems have no locks.
+        with suppress(OSError, NotImplementedError):
             private_folder(self.path.parent)
             try:
                 self._lock.acquire(timeout=LETS_GO)

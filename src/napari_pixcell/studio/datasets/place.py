@@ -21,7 +21,7 @@ from napari_pixcell.words import counted
 HERE, PROCESSES, CLUSTER = "here", "processes", "cluster"
 PLACES = {
     HERE: "in this window's model process",
-    PROCESSES: "in several processes",
+    PROCESSES: "in own processes",
     CLUSTER: "on a cluster",
 }
 PREFERENCE = "dataset place"
