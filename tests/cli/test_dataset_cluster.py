@@ -12,7 +12,7 @@ import parallel_engines
 import pytest
 from drawn_engine import drawn_recipe
 
-from napari_pixcell.cli import dataset_cluster, dataset_processes
+from napari_pixcell.cli import dataset_processes, dataset_runs
 
 SUPPORT = Path(parallel_engines.__file__).parent
 
@@ -30,7 +30,7 @@ def test_a_cluster_file_runs_job_scripts_that_make_a_dataset(
 ) -> None:
     paths = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    monkeypatch.setattr(dataset_cluster, "INTERVAL", 1e-9)  # every line
+    monkeypatch.setattr(dataset_runs, "INTERVAL", 1e-9)  # every line
     shown, cluster, logs = tmp_path / "shown", tmp_path / "cluster.toml", tmp_path / "logs"
     cluster.write_text(
         f'kind = "local"\nmemory = "4 GB"\nlogs = "{logs}"\ndashboard = false\n'

@@ -98,7 +98,7 @@ def test_gpus_are_named_or_refused(
 ) -> None:
     given: list[object] = []
 
-    def make(request, start, environments, emit):
+    def make(request, start, environments, emit, cancelled):
         given.extend(one["CUDA_VISIBLE_DEVICES"] for one in environments)
         raise KeyboardInterrupt
 

@@ -219,6 +219,21 @@ def make_clusters(folder: Path) -> None:
         (folder / f"{number}.toml").write_text(example.split("```")[0], "utf-8")
 
 
+def make_runs(folder: Path) -> None:
+    from napari_pixcell.datasets.runs.log import RunLog, log_of
+    from napari_pixcell.engine.events import Failure, Finished, Notice, Progress
+
+    for name, last in (("ended", Finished()), ("failed", Failure("The disk is full.", "…"))):
+        log = RunLog(folder / name, ["dataset", "make"], ["--workers", "2"])
+        log.add(Progress(12, 300, "12 of 300 pairs"))
+        log.add(Notice("Pair 7 failed."))
+        log.add_dashboard("http://127.0.0.1:8787/status")
+        log.close(last)
+        whole = log_of(folder / name).read_bytes()
+        (folder / f"{name}.jsonl").write_bytes(whole)
+        (folder / f"{name} later.jsonl").write_bytes(b"".join(whole.splitlines(True)[:-1]))
+
+
 def make_families(folder: Path) -> None:
     for source in (EARLIER / "config" / "families").iterdir():
         shutil.copy(source, folder / "earlier.toml")

@@ -111,6 +111,16 @@ def read_cluster(path: Path) -> None:
     ClusterSettings.load(path)
 
 
+def read_run(path: Path) -> None:
+    from napari_pixcell.datasets.runs.state import read_log
+    from napari_pixcell.errors import PixCellError
+
+    state = read_log(path)
+    if state is None:  # it is as if there were none
+        raise PixCellError("The log of the run is not valid.")
+    state.sentence()
+
+
 def read_families(path: Path) -> None:
     from napari_pixcell.folders import config_folder
     from napari_pixcell.models.catalogue import BUILT_IN
@@ -360,6 +370,7 @@ READERS: dict[str, Reader] = {
     "recipes": Reader(bases.make_recipes, read_recipe),
     "styles": Reader(bases.make_styles, read_style),
     "clusters": Reader(bases.make_clusters, read_cluster),
+    "runs": Reader(bases.make_runs, read_run),
     "families": Reader(bases.make_families, read_families),
     "preferences": Reader(bases.make_preferences, read_preferences),
     "sessions": Reader(bases.make_sessions, read_session),

@@ -184,6 +184,7 @@ def test_missing_inputs_are_named(session, prepare, sentence, tmp_path: Path) ->
 
 def test_a_dataset_needs_an_empty_folder(two, client, tmp_path: Path) -> None:
     two.datasets.resume(tmp_path)
+    settled(two)
     assert "There is no dataset in" in two.notices.problems["dataset"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from napari_pixcell.engine.events import Event
 from napari_pixcell.engine.request_values import Request
 
 ACTED = "PIXCELL_TEST_ACTED"
+GO = "PIXCELL_TEST_GO"  # environment variable: the path of a file that ends a wait
 AT = 1234 + 7  # seed of the chosen pair
 
 
@@ -87,3 +89,13 @@ def refuses_all() -> DrawnEngine:
     engine = BlockEngine()
     engine.refuses = set(range(1234, 1300))
     return engine
+
+
+def waits() -> DrawnEngine:
+    """Wait before the chosen pair until a file is there."""
+
+    def wait() -> None:
+        while not Path(os.environ[GO]).exists():
+            time.sleep(0.02)
+
+    return ActingEngine(wait, once=False)

@@ -14,8 +14,10 @@ from napari_pixcell.cli.dataset_processes import (
     in_processes,
     join_parts,
     run_in_processes,
+    run_shard,
     summary,
 )
+from napari_pixcell.cli.dataset_runs import DETACH, RunOutput, make_logged
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
@@ -49,6 +51,7 @@ SPLIT = "fraction for {}; no slide or layout is in two splits"
     cli.flag("--count", "only print the number of pairs"),
     FIRST,
     WORKERS,
+    DETACH,
 )
 def make(options: cli.Options) -> cli.Result:
     """Make a dataset from a recipe."""
@@ -82,6 +85,7 @@ def schema(options: cli.Options) -> cli.Result:
     cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
     WORKERS,
+    DETACH,
 )
 def twin(options: cli.Options) -> cli.Result:
     """Make a synthetic twin of each tile of slides, pictures or folders of pictures."""
@@ -117,6 +121,7 @@ def twin(options: cli.Options) -> cli.Result:
     cli.argument("--recipe", type=Path, help="needed if styles or layouts are incomplete here"),
     FIRST,
     WORKERS,
+    DETACH,
 )
 def resume(options: cli.Options) -> cli.Result:
     """Resume a dataset that was interrupted."""
@@ -126,28 +131,27 @@ def resume(options: cli.Options) -> cli.Result:
 
 
 def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    if options.shard is not None and not options.detach:  # shards are neither followed nor locked
+        return run_shard(request, options)
+    return make_logged(request, options, _make)
+
+
+def _make(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.Result:
     if on_cluster(options):
-        return run_on_cluster(request, options)
+        return run_on_cluster(request, options, run)
     if in_processes(options):
-        return run_in_processes(request, options)
+        return run_in_processes(request, options, run)
     from napari_pixcell.datasets.recipe.making import make_dataset
 
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
-    line = ProgressLine()
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, Notice):
-            line.note(event.message)
-        elif isinstance(event, Progress):
-            line.show(event.message)
-
     try:
-        make_dataset(request, engine().run, on_event, block=engine().at_once)
+        make_dataset(request, engine().run, run.emit, run.cancelled, engine().at_once)
+        run.check()
     except KeyboardInterrupt:
-        line.note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
+        run.line.note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
         return {cli.EXIT_CODE: 130}
-    line.end()
+    run.line.end()
     return summary(request.folder)
 
 

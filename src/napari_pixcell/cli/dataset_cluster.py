@@ -7,13 +7,13 @@ from contextlib import ExitStack, closing
 
 from napari_pixcell.cli import dataset_processes
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.dataset_processes import INTERVAL, cancelled, made_result, tell
-from napari_pixcell.cli.running import ProgressLine
+from napari_pixcell.cli.dataset_processes import cancelled, made_result
+from napari_pixcell.cli.dataset_runs import RunOutput
+from napari_pixcell.cluster.extra import what_is_missing
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.errors import PixCellError
 
-EXTRA = ("dask", "dask_jobqueue", "distributed")
 TIMEOUT = "PIXCELL_SCHEDULER_TIMEOUT"  # environment variable
 SECONDS = 30.0  # to wait for a scheduler
 
@@ -23,38 +23,33 @@ def on_cluster(options: cli.Options) -> bool:
     return options.scheduler is not None or options.cluster is not None
 
 
-def run_on_cluster(request: DatasetRequest, options: cli.Options) -> cli.Result:
+def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.Result:
     """Make a dataset with the workers of a scheduler that runs, or of one started for it."""
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     settings = ClusterSettings.load(options.cluster) if options.cluster else None
-    try:
-        from napari_pixcell.cluster.connection import Connection
-        from napari_pixcell.cluster.coordinator import make_on_cluster
-        from napari_pixcell.cluster.jobs import Jobs
-    except ModuleNotFoundError as error:
-        package = str(error.name).split(".")[0]
-        if package not in EXTRA:
-            raise
-        raise PixCellError(
-            f"The package {package} is missing, which clusters need. Install it with: pip install "
-            '"napari-pixcell[cluster]"'
-        ) from error
+    lacking = what_is_missing()
+    if lacking:
+        raise PixCellError(lacking)
+    from napari_pixcell.cluster.connection import Connection
+    from napari_pixcell.cluster.coordinator import make_on_cluster
+    from napari_pixcell.cluster.jobs import Jobs
+
     timeout = _timeout()
     with ExitStack() as ends:
-        line = ends.enter_context(ProgressLine(interval=INTERVAL))
         scheduler, jobs = options.scheduler, None
         if settings is not None:
             jobs = ends.enter_context(closing(Jobs(settings)))
             scheduler = jobs.cluster
         connection = ends.enter_context(closing(Connection(scheduler, timeout)))
         if connection.dashboard and (settings is None or settings.dashboard):
-            line.note(f"Dashboard: {connection.dashboard}")
+            run.add_dashboard(connection.dashboard)
         start = dataset_processes.start_engine
         try:
-            found = make_on_cluster(request, connection, start, tell(line), jobs=jobs)
+            found = make_on_cluster(request, connection, start, run.emit, run.cancelled, jobs)
+            run.check()
         except KeyboardInterrupt:
-            return cancelled(line)
+            return cancelled(run.line)
     return made_result(request, found)
 
 

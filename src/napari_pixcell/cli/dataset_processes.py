@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.dataset_runs import INTERVAL, RunOutput
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
 MOST_WORKERS = 256
-INTERVAL = 10.0  # seconds between lines where there is no terminal
 WORKERS = cli.exclusive(
     cli.argument("--workers", type=int, metavar="N", help="make pairs in N processes at once"),
     cli.argument("--gpus", metavar="all|0,1", help="in one process for each of these GPUs"),
@@ -44,16 +44,14 @@ def start_engine() -> DatasetEngine:
 
 
 def in_processes(options: cli.Options) -> bool:
-    """Return True if more than this process makes the dataset, or only a shard of it."""
-    return any(value is not None for value in (options.workers, options.gpus, options.shard))
+    """Return True if more than this process makes the dataset."""
+    return any(value is not None for value in (options.workers, options.gpus))
 
 
-def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Result:
-    """Make a dataset with workers, or a shard of it."""
+def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.Result:
+    """Make a dataset with workers."""
     if request.most is not None and request.most < 1:
         raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
-    if options.shard is not None:
-        return _run_shard(request, options.shard)
     environments: list[dict[str, str]] = [{}]
     if options.gpus is not None:
         environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
@@ -65,12 +63,12 @@ def run_in_processes(request: DatasetRequest, options: cli.Options) -> cli.Resul
         environments *= options.workers
     from napari_pixcell.datasets.parallel.coordinator import make_with_workers
 
-    line = ProgressLine(interval=INTERVAL)
     try:
-        found = make_with_workers(request, start_engine, environments, tell(line))
+        found = make_with_workers(request, start_engine, environments, run.emit, run.cancelled)
+        run.check()
     except KeyboardInterrupt:
-        return cancelled(line)
-    line.end()
+        return cancelled(run.line)
+    run.line.end()
     return made_result(request, found)
 
 
@@ -97,11 +95,14 @@ def summary(folder: str) -> cli.Result:
     }
 
 
-def _run_shard(request: DatasetRequest, text: str) -> cli.Result:
+def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    """Make a shard of a dataset."""
     from napari_pixcell.datasets.parallel.chunks import Shard
     from napari_pixcell.datasets.parallel.shard_making import make_shard
 
-    shard = Shard.parse(text)
+    if request.most is not None and request.most < 1:
+        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
+    shard = Shard.parse(options.shard)
     if request.most is not None:
         raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
     line = ProgressLine(interval=INTERVAL)

@@ -14,6 +14,7 @@ from napari_pixcell import __version__
 from napari_pixcell.cli import (
     dataset,
     dataset_processes,
+    dataset_runs,
     demo,
     doctor,
     embed,
@@ -36,7 +37,7 @@ log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
     *(info, embed, segment, generate, similar, stain, train_stain),
-    *(layout, dataset, dataset_processes, measure, models, styles, doctor, demo),
+    *(layout, dataset, dataset_processes, dataset_runs, measure, models, styles, doctor, demo),
 )
 GROUPS = {
     "layout": "Import, export, invent and vary layouts of cells.",
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
     run: Run = options.command
     try:

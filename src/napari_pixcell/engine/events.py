@@ -212,3 +212,31 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):
             return {"event": "failure", "message": message, "details": details}
+
+
+def event_of(message: dict[str, Any]) -> Event:
+    """Return the event of a :func:`summary` that has no image and no array.
+
+    Raises
+    ------
+    ValueError
+        If it is no such event.
+    KeyError, TypeError
+        If a part of it is missing or superfluous.
+    """
+    match message["event"]:
+        case "progress":
+            return Progress(message["done"], message["total"], message["message"])
+        case "notice":
+            return Notice(message["message"])
+        case "variant failure":
+            return VariantFailure(message["index"], message["message"])
+        case "trained":
+            return Trained(**message["stain"])
+        case "evaluated":
+            return Evaluated(**message["evaluation"])
+        case "finished":
+            return Finished(message["cancelled"])
+        case "failure":
+            return Failure(message["message"], message["details"])
+    raise ValueError(f"unknown event {message['event']}")

@@ -151,6 +151,7 @@ class Session:
         self.queue.flush()
         self.generator.tick()
         self.saver.tick()
+        self.datasets.outside.tick()
         return came
 
     @property

@@ -22,6 +22,7 @@ from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.leaving import WindowGuard, outermost
 from napari_pixcell.ui.review.dock import open_review
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset import DatasetSection
@@ -98,6 +99,8 @@ class PixCellStudio(Docked):
         self.keys = Keys(napari_viewer, self.session, self.link, tools, add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.link.at_close(extend_help(napari_viewer, ABOUT))
+        self._guard = WindowGuard(self.session.datasets.outside)
+        self.link.at_close(self._guard.end)
         self.run(self.session.pump, self.link.close, self.keys.close, self.session.close)
         self.session.changed.connect(self.refresh_soon)
         self.refresh()
@@ -126,7 +129,11 @@ class PixCellStudio(Docked):
 
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
+        self._guard.watch(outermost(self))
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
+
+    def closed(self) -> None:
+        self._guard.ask_after_dock()
 
     def close_session(self) -> None:
         """Release the viewer and stop the worker."""

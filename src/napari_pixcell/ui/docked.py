@@ -88,7 +88,12 @@ class Docked(QWidget):
         if self.parent() is not None:
             self._docked = True
         elif self._docked:
+            self._docked = False
             self.let_go()
+            self.closed()
+
+    def closed(self) -> None:
+        """Called once the user has closed the dock, after :meth:`let_go`."""
 
 
 def find_or_open(viewer: Viewer, kind: type[Found], title: str, **options: Any) -> Found:

@@ -169,10 +169,6 @@ def image_of(event: events.Event) -> NDArray[Any] | None:
 def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> events.Event:
     """Build an event from its :func:`napari_pixcell.engine.events.summary` and its image."""
     match message["event"]:
-        case "progress":
-            return events.Progress(message["done"], message["total"], message["message"])
-        case "notice":
-            return events.Notice(message["message"])
         case "preview" if image is not None:
             return events.Preview(message["index"], image)
         case "variant":
@@ -183,16 +179,6 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> e
                 return events.Variant(message["index"], picture, record)
         case "layout" if image is not None:
             return events.SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
-        case "variant failure":
-            return events.VariantFailure(message["index"], message["message"])
         case "embedding":
             return events.Embedding(np.asarray(message["values"], np.float32), message["encoder"])
-        case "trained":
-            return events.Trained(**message["stain"])
-        case "evaluated":
-            return events.Evaluated(**message["evaluation"])
-        case "finished":
-            return events.Finished(message["cancelled"])
-        case "failure":
-            return events.Failure(message["message"], message["details"])
-    raise ValueError(f"unknown event {message['event']}")
+    return events.event_of(message)

@@ -47,13 +47,13 @@ def locked(folder: Path, subject: str | None = None) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        owner = _read_owner(folder)
+        owner = read_owner(folder)
         raise LockedElsewhere(
             f"{owner.words if owner else 'Another process'} is working on {what}. Wait until it "
             "has finished, or cancel it there."
         ) from None
     try:
-        owner, own = _read_owner(folder), platform.node()
+        owner, own = read_owner(folder), platform.node()
         if owner is not None and owner.host != own:
             raise LockedElsewhere(
                 f"{owner.words} is working on {what}, or was killed there. Wait until it has "
@@ -84,7 +84,8 @@ class LockOwner(NamedTuple):
         return f"Process {self.process}{where} (since {self.since:%d %B, %H:%M})"
 
 
-def _read_owner(folder: Path) -> LockOwner | None:
+def read_owner(folder: Path) -> LockOwner | None:
+    """Return the process that works on a dataset, or was killed while it did; None if none is."""
     try:
         owner = json.loads((folder / OWNER).read_text()[:1000])
         host = str(owner.get("host", platform.node()))[:100]

@@ -14,6 +14,7 @@ from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
+from napari_pixcell.datasets.runs.state import RunState, run_of
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
@@ -29,6 +30,7 @@ from napari_pixcell.studio.datasets.choice import (
     recipe_like,
 )
 from napari_pixcell.studio.datasets.evaluating import Evaluation
+from napari_pixcell.studio.datasets.outside import OutsideRuns
 from napari_pixcell.studio.datasets.uses import SECTION, DatasetUses
 from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -112,6 +114,8 @@ class Datasets:
         self.choice = DatasetChoice()
         self.uses = DatasetUses(self.tasks, self.notices)
         self.evaluation = Evaluation(self.tasks, self.notices)
+        self.outside = OutsideRuns(self.tasks, self.notices)
+        self.outside.ended.connect(self._outside_ended)
         self.finished: Path | None = None  # folder of the last dataset that got pairs
 
     @property
@@ -121,7 +125,9 @@ class Datasets:
     @property
     def newest(self) -> Path | None:
         """Folder of a dataset under way, or else of the last one."""
-        begun = (job.folder for job in self.jobs if (job.folder / DESCRIPTION).exists())
+        folders = [job.folder for job in self.jobs]
+        folders += [state.folder for state in self.outside.live]
+        begun = (folder for folder in folders if (folder / DESCRIPTION).exists())
         return next(begun, self.finished)
 
     # -- the next one ----------------------------------------------------------------------
@@ -222,7 +228,7 @@ class Datasets:
     # -- making ----------------------------------------------------------------------------
 
     def make(self, folder: Path, first: bool = False) -> None:
-        """Queue a dataset in an empty folder.
+        """Make a dataset in an empty folder, at the chosen place.
 
         Parameters
         ----------
@@ -233,29 +239,55 @@ class Datasets:
         """
         self.notices.say(SECTION, "")
         with self.notices.reporting(SECTION):
-            wanted = self._wanted()
+            wanted, most = self._wanted(), FIRST if first else None
+            if self.outside.place.outside:
+                self.outside.make(folder, wanted.recipe, most)
+                return
 
             def done(recipe: DatasetRecipe) -> None:
-                most = FIRST if first else None
                 self._enqueue(DatasetRequest(str(folder), recipe, most))
 
             self._background.compute(wanted.recipe, done, self._fail)
 
     def resume(self, folder: Path) -> None:
+        """Make what a dataset lacks at the chosen place, or show the run that makes it already."""
         self.notices.say(SECTION, "")
-        with self.notices.reporting(SECTION):
-            Dataset(folder)
+
+        def work() -> RunState:
+            state = run_of(folder)
+            if not state.live:
+                Dataset(folder)
+            return state
+
+        def done(state: RunState) -> None:
             if any(job.folder == folder for job in self.jobs):
                 self._fail("This dataset is in the queue already.")
-                return
-            self._enqueue(DatasetRequest(str(folder)))
+            elif state.live:
+                self.outside.attach(state)
+                by = state.owner.words if state.owner is not None else "A process"
+                self.notices.note(SECTION, f"{by} is making “{folder.name}”. It is shown here.")
+            elif self.outside.place.outside:
+                self.outside.resume(folder)
+            else:
+                self._enqueue(DatasetRequest(str(folder)))
+
+        self._background.compute(work, done, self._fail)
 
     def _enqueue(self, request: DatasetRequest) -> None:
         number = self.queue.new_number()
         self.queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
 
     def _ended(self, job: Job) -> None:
-        folder = Path(job.request.folder)
+        self._tell(Path(job.request.folder))
+
+    def _outside_ended(self, state: RunState) -> None:
+        if state.stage == "failed":
+            self._fail(f"“{state.name}”: {state.message}")
+        elif state.stage != "died":  # its row says so
+            self._tell(state.folder)
+
+    def _tell(self, folder: Path) -> None:
+        """Say how many pairs a dataset holds whose making has ended."""
 
         def work() -> tuple[int, int, int]:
             dataset = Dataset(folder)

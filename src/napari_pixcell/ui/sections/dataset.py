@@ -19,6 +19,8 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
+from napari_pixcell.ui.sections.dataset_place import PlacePanel
+from napari_pixcell.ui.sections.dataset_runs import RunRows
 from napari_pixcell.ui.sections.form import Form, choice, flag, integer, text
 from napari_pixcell.ui.widgets import Text, allow, button
 from napari_pixcell.words import counted, duration, file_size
@@ -62,18 +64,20 @@ class DatasetSection(Section):
     def __init__(self, session: Session, review: Callable[[], Any]) -> None:
         super().__init__(session, SECTION, "Dataset", opened=False)
         self.form = Form(session.datasets.choice, FIELDS)
+        self.place = PlacePanel(session.datasets.outside)
         self.outlook = Text(small=True)
-        self.stack(self.form, self.outlook)
+        self.stack(self.form, self.place, self.outlook)
         tip = "Generate a few pairs and show them on a contact sheet. Resume for the rest."
         self.try_button = button(f"Try the first {FIRST}…", tip, lambda: self.choose(first=True))
         tip = "Choose a new folder and generate all pairs. Each is checked and has a record."
         self.make_button = button("Generate dataset…", tip, self.choose)
         self.add(self.try_button, self.make_button)
         self.progress = Text(small=True)
-        self.stack(self.progress)
+        self.runs = RunRows(session.datasets.outside)
+        self.stack(self.progress, self.runs)
         tip = "Show the first pairs with cell outlines"
         self.sheet_button = button("Show first pairs", tip, self.show_sheet)
-        tip = "Resume a dataset that was stopped"
+        tip = "Resume a dataset that was stopped, or follow one that is being made"
         self.resume_button = button("Resume dataset…", tip, self.choose_old)
         self.add(self.sheet_button, self.resume_button)
         self.review_button = button("Review pairs…", "Accept or reject the pairs", review)
@@ -114,8 +118,12 @@ class DatasetSection(Section):
             allow(self.form[name], reason)
         problem = datasets.why_not()
         self.outlook.say(self._outlook() or f"{problem}.")
+        self.place.refresh()
+        self.runs.refresh()
+        lacking = datasets.outside.why_not() or datasets.outside.busy
         for made in (self.try_button, self.make_button):
-            allow(made, problem)
+            allow(made, problem or lacking)
+        allow(self.resume_button, lacking)
         evaluation = datasets.evaluation
         busy = datasets.uses.busy
         reason = "" if datasets.newest is not None else "Generate or resume a dataset first"
@@ -124,7 +132,9 @@ class DatasetSection(Section):
         allow(self.evaluate_button, "The evaluation is under way" if evaluation.job else reason)
         self.stop_button.setVisible(evaluation.job is not None)
         jobs = [f"{job.folder.name}: {job.sentence()}" for job in datasets.jobs]
-        self.progress.say("\n".join(filter(None, [busy, evaluation.busy, *jobs])))
+        self.progress.say(
+            "\n".join(filter(None, [datasets.outside.busy, busy, evaluation.busy, *jobs]))
+        )
         allow(self.sheet_button, "" if datasets.finished else "Generate a dataset first")
         if evaluation.page is not None:
             self.report(action="Open the page", act=self.open_page)

@@ -1,0 +1,1 @@
+"""Runs: processes that make a dataset, how they are followed, stopped and detached."""
