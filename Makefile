@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint fuzz fullsize pictures system clean
+.PHONY: demo test lint fuzz kills fullsize pictures system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -28,6 +28,11 @@ lint: .venv/.test
 SECONDS ?= 300
 fuzz: .venv/.test
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Processes that make datasets, killed at random: make kills KILLS=100 [SEED=7].
+KILLS ?= 100
+kills: .venv/.test
+	$(BIN)/python tests/kills/run.py --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 # Full-size networks with random weights, through the command line; 12 GB of memory, 8 of disk.
 fullsize: .venv/.demo

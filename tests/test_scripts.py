@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = "benchmarks", "training", "docs/pictures"
+FOLDERS = "benchmarks", "training", "docs/pictures", "tests/kills"
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixcell.cluster.jobs import KINDS, job_options
+from napari_pixcell.cluster.jobs import KINDS, Jobs, job_options
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.errors import PixCellError
 
@@ -130,3 +130,9 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(PixCellError, match=r"c.toml is not valid TOML"):
         ClusterSettings.load(tmp_path / "c.toml")
+
+
+def test_a_scheduler_on_a_missing_interface_is_a_sentence() -> None:
+    settings = ClusterSettings(kind="slurm", memory="1 GB", interface="lacking0")
+    with pytest.raises(PixCellError, match=r"cannot be started: .*lacking0.*Check “interface” and"):
+        Jobs(settings)

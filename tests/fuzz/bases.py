@@ -297,6 +297,22 @@ def make_datasets(folder: Path) -> None:
     make_dataset(folder / "tiff", styles=1, layouts=2, picture="tiff")
     shutil.copytree(EARLIER / "dataset", folder / "earlier")
     make_repaired_dataset(folder / "repaired")
+    make_unjoined_dataset(folder / "unjoined")
+
+
+def make_unjoined_dataset(folder: Path) -> None:
+    """Write half of a dataset as a shard does: its pairs are in parts, one has failed."""
+    from drawn_engine import drawn_recipe
+    from parallel_engines import AT, BlockEngine
+
+    from napari_pixcell.datasets.parallel.chunks import Shard
+    from napari_pixcell.datasets.parallel.shard_making import make_shard
+    from napari_pixcell.datasets.recipe.request import DatasetRequest
+
+    engine = BlockEngine()
+    engine.refuses = {AT}
+    request = DatasetRequest(str(folder), drawn_recipe())
+    make_shard(request, Shard(1, 2), engine, lambda event: None)
 
 
 def make_repaired_dataset(folder: Path) -> None:

@@ -190,6 +190,7 @@ def read_session(path: Path) -> None:
 
 def read_dataset(path: Path) -> None:
     from napari_pixcell.datasets.formats import convert
+    from napari_pixcell.datasets.parallel.joining import join_dataset
     from napari_pixcell.datasets.report import write_report
     from napari_pixcell.datasets.store.completeness import check_dataset
     from napari_pixcell.datasets.store.dataset import Dataset
@@ -202,6 +203,7 @@ def read_dataset(path: Path) -> None:
     for work in (
         lambda: check_dataset(dataset, nothing),
         lambda: everything_in(dataset),
+        lambda: join_dataset(dataset),
         lambda: write_report(dataset, out.with_suffix(".html"), nothing),
         lambda: convert(dataset, "coco", out, None, nothing),
     ):

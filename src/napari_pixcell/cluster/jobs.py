@@ -96,7 +96,8 @@ class Jobs:
 
     def __init__(self, settings: ClusterSettings) -> None:
         self._settings, self._failures = settings, list[str]()
-        logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # see “problem”
+        for name in ("distributed", "tornado.application"):  # see “problem”
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         kind = KINDS[settings.kind]
         job = _reporting(kind.job_cls, self._failures)
         try:

@@ -68,16 +68,17 @@ def file_stamp(path: Path) -> str:
     return hashlib.sha256(f"{ends_key(path)} {changed}".encode()).hexdigest()
 
 
-def slide_stamp(path: Path) -> str | None:
+def slide_stamp(path: Path, key: str | None = None) -> str | None:
     """Return a fingerprint of a slide in its current state, or None for formats of several files.
 
-    It has 64 hexadecimal digits, over :func:`content_key` and the modification time.
+    It has 64 hexadecimal digits, over :func:`content_key` and the modification time. Reading the
+    file once more is not needed if that key is known.
     """
     name = path.name.lower()
     if not name.endswith(ONE_FILE) or ".ome." in name:
         return None
     changed = path.stat().st_mtime_ns
-    return hashlib.sha256(f"{content_key(path)} {changed}".encode()).hexdigest()
+    return hashlib.sha256(f"{key or content_key(path)} {changed}".encode()).hexdigest()
 
 
 def pixels_stamp(pixels: NDArray[np.uint8]) -> str:

@@ -292,12 +292,13 @@ class TiledLevel(Level):
                 missing.append(part)
             else:
                 out[part[1]] = tile[part[2]]
-        if len(missing) <= 3:
-            self._decode(missing, out)
-        else:  # one task for each thread, because handing over a task takes as long as a small tile
-            count = min(THREADS, len(missing))
-            shares = (missing[first::count] for first in range(count))
-            list(_pool.map(lambda share: self._decode(share, out), shares))
+        # All take from one iterator, so that none waits long for the others. The calling thread is
+        # one of them, because handing over a task takes as long as decoding a small tile.
+        rest, helpers = iter(missing), min(THREADS, len(missing) // 2) - 1
+        others = [_pool.submit(self._decode, rest, out) for _ in range(helpers)]
+        self._decode(rest, out)
+        for other in others:
+            other.result()
         return out
 
     def read_alone(

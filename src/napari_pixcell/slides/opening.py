@@ -40,11 +40,11 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
     CACHE.use_limit(cache_bytes())
     with reading(path.name):
         watch = Watch(path)  # before opening, in case the file is replaced meanwhile
-        stamp = slide_stamp(path)
+        stamp = slide_stamp(path, watch.key)
         slide = _open(path)
         slide.stamp = stamp
         slide.use_watch(watch)
-        remembered = remembered_mpp(path)
+        remembered = remembered_mpp(path, watch.key)
     if mpp is not None:
         slide.mpp, slide.mpp_source = checked_mpp(mpp), "entered by you"
     elif remembered is not None:

@@ -110,12 +110,16 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
         write_whole(store, json.dumps(sizes), private=True)
 
 
-def remembered_mpp(path: str | Path) -> float | None:
-    """Return the pixel size that the user once entered for this file, in µm/px, or None."""
+def remembered_mpp(path: str | Path, key: str | None = None) -> float | None:
+    """Return the pixel size that the user once entered for this file, in µm/px, or None.
+
+    Reading the file is not needed if its :func:`~napari_pixcell.slides.content.content_key` is
+    known.
+    """
     values = _remembered()
     if not values:
         return None
-    found = values.get(content_key(Path(path)))
+    found = values.get(key or content_key(Path(path)))
     return values.get(ends_key(Path(path))) if found is None else found  # of earlier versions
 
 

@@ -13,6 +13,11 @@ Seen = tuple[int, ...]
 class Watch:
     """A file as it was when it was opened.
 
+    Attributes
+    ----------
+    key : str
+        Its :func:`~napari_pixcell.slides.content.content_key`.
+
     Raises
     ------
     OSError
@@ -22,7 +27,7 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen = _seen(path)
-        self._key = content_key(path)
+        self.key = content_key(path)
 
     def check(self) -> None:
         """Raise PixCellError if another file lies there now; a missing one is not noticed."""
@@ -30,7 +35,7 @@ class Watch:
             seen = _seen(self.path)
             if seen == self._seen:
                 return
-            same = seen[:2] == self._seen[:2] and content_key(self.path) == self._key
+            same = seen[:2] == self._seen[:2] and content_key(self.path) == self.key
         except OSError:
             return
         if not same:

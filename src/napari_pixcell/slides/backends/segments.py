@@ -57,13 +57,19 @@ class Reader:
             needed = -(-page.imagelength // page.rowsperstrip)
         if page.planarconfig == 2:
             needed *= page.samplesperpixel
-        if min(len(page.dataoffsets), len(page.databytecounts)) < needed:
+        count = min(len(page.dataoffsets), len(page.databytecounts))
+        if count < needed:
             raise damaged(self.name)
-        segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
-        whole = all(isinstance(number, int) for segment in segments for number in segment)
-        if not whole or not any(count for _, count in segments):
+        try:  # in 64 bits; a damaged file may also list fractions, texts or larger numbers
+            starts, sizes = (
+                np.array(numbers[:count]).astype(np.int64, casting="safe")
+                for numbers in (page.dataoffsets, page.databytecounts)
+            )
+        except (TypeError, ValueError, OverflowError) as error:
+            raise damaged(self.name) from error
+        if not sizes.any() or starts.min() < 0 or sizes.min() < 0:
             raise damaged(self.name)
-        if any(offset < 0 or offset + count > self.size for offset, count in segments):
+        if (sizes > self.size).any() or (starts > self.size - sizes).any():
             raise damaged(self.name)
 
     def tiled(self, page: Any, number: int, colours: Colours | None = None) -> TiledLevel:
