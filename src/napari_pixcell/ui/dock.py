@@ -18,7 +18,8 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, scrolled
-from napari_pixcell.ui.docked import Docked
+from napari_pixcell.ui.docked import Docked, Release
+from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
@@ -61,7 +62,9 @@ class PixCellStudio(Docked):
         super().__init__()
         self._fitted: bool | None = None
         self.viewer = napari_viewer
-        self.session = Session(client or WorkerClient())
+        kept = take_kept(napari_viewer)
+        self.session = kept.session if kept is not None else Session(client or WorkerClient())
+        self._end = kept.end if kept is not None else Release(self.session.close)
         self.link = LayerLink(napari_viewer, self.session, self)
         self.session.saver.start()
         self.setMinimumWidth(NARROWEST)
@@ -101,8 +104,12 @@ class PixCellStudio(Docked):
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
-        self.run(self.session.pump, self.link.close, self.keys.close, self.session.close)
+        self.run(self.session.pump, self.link.close, self.keys.close)
+        self.destroyed.connect(self._end)
         self.session.changed.connect(self.refresh_soon)
+        if kept is not None:
+            self.link.adopt()
+            self.session.notices.note("slide", CAME_BACK)
         self.refresh()
         name_for_readers(self)
         calm_wheel(self)
@@ -132,7 +139,18 @@ class PixCellStudio(Docked):
         self._guard.watch(outermost(self))
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
-    def closed(self) -> None:
+    def let_go(self) -> None:
+        super().let_go()
+        self._end()
+
+    def leave(self) -> None:
+        super().let_go()
+        window = self._guard.window
+        if window is not None and self.session.busy:
+            self.destroyed.disconnect(self._end)
+            KeptSession(self.session, self._end, self.viewer, window)
+        else:
+            self._end()
         self._guard.ask_after_dock()
 
     def close_session(self) -> None:

@@ -66,6 +66,7 @@ class LayerLink(LayerStack):
     def close(self) -> None:
         """Pass the last strokes to the session, mark its layers as closed and disconnect."""
         self.layouts.count_edited()
+        self.variants.end_preview()
         book = self.session.saver.book()
         for layer in self.viewer.layers:
             if role(layer) not in ("", CLOSED):
@@ -138,6 +139,17 @@ class LayerLink(LayerStack):
         if shown is not None:
             shown.removed(event.value)
         self._find_slide()
+
+    def adopt(self) -> None:
+        """Show a session that went on without a dock, in place of what its last dock left."""
+        session, book = self.session, self.session.saver.book()
+        self._replace_closed(book.id if book is not None else "")
+        shown = [result for result in session.gallery.results if result.shown]
+        for item in session.regions.current:
+            if item.layout is not None:
+                session.layouts.changed.emit(item)  # which hides its variants
+        for result in shown:
+            session.gallery.show(result)
 
     def _replace_closed(self, id_: str) -> None:
         """Remove the layers that a closed studio left of the session that was opened."""

@@ -10,7 +10,6 @@ from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.slide import is_slide, role
 
 
-
 @dataclass
 class View:
     """How a slide was last looked at."""
@@ -66,8 +65,5 @@ class OneSlide:
         layers = self.stack.viewer.layers
         above = [i for i, layer in enumerate(layers) if role(layer)]
         at, target = layers.index(slide), min(above, default=len(layers))
-        if at > target:
+        if at > target or any(is_slide(layer) for layer in layers[at + 1 : target]):
             layers.move(at, target)
-        elif any(is_slide(layer) for layer in layers[at + 1 : target]):
-            layers.move(at, target)
-

@@ -53,6 +53,8 @@ class ResultsSection(Section):
         self.add(self.swipe, self.divider)
         self.stack(self.sides)
         self.foot.addWidget(self.keys)
+        for result in gallery.results:  # of a session that went on without a dock
+            self.strip.add(result)
         gallery.added.connect(self.strip.add)
         gallery.removed.connect(self.strip.remove)
 
