@@ -16,12 +16,14 @@ LARGE = 1366, 768  # a small laptop's screen
 
 
 @pytest.fixture(scope="session")
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def manager(shared_window: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A window manager, which gives the window the focus that keys need."""
     if missing():
         pytest.skip(f"not installed: {', '.join(missing())}")
+    shared_window.close()  # the next one is opened under the window manager
     with window_manager(tmp_path_factory.mktemp("openbox")):
         yield
+        shared_window.close()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def tools(ready: PixCellStudio, hand: Hand, press_on: Callable[..., None], settl
     active = ready.session.regions.active
     ready.session.layouts.set(active.number, labels, "test", LayoutSource("painted"))
     settle(ready)
-    ready.link.go_to(active.region, always=True)
+    ready.link.go_to(active.region)
     settle(ready)
     return ready.link.tools
 
@@ -63,7 +63,7 @@ def test_digits_show_variants_and_change_no_layout(
     settle(ready)
     ready.viewer.layers.selection.active = tools.layer
     before = tools.layer.data.copy()
-    hand.click((400.0, 400.0))  # the canvas gets the keys
+    hand.click(*at(tools, (240.0, 240.0)))  # the canvas gets the keys
     for key, shown in (("2", [False, True, False]), ("3", [False, False, True])):
         hand.press(key)
         settle(ready)

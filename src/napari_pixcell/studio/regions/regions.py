@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psygnal import Signal
 
@@ -20,6 +20,7 @@ from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.choice import StyleChoice
 
 SECTION = "region"
+BESIDE = 0.25  # of a tile between a new region and the one that lies at its place
 
 
 @dataclass(eq=False)
@@ -88,8 +89,24 @@ class Regions:
             self._emit()
 
     def add(self, centre: tuple[float, float]) -> RegionItem | None:
-        """Add a region of one tile about ``centre`` (x, y) in level-0 pixels, and embed it."""
-        return self.draw(Region(*centre, 0, 0))
+        """Add a region of one tile about ``centre`` (x, y) in level-0 pixels, and embed it.
+
+        If a region lies there already, it is moved aside.
+        """
+        box = Region(*centre, 0, 0)
+        with self.notices.reporting(SECTION):
+            box = self._beside_others(box)
+        return self.draw(box)
+
+    def _beside_others(self, box: Region) -> Region:
+        taken = [item.region for item in self.current]
+        place = self._snapped(box)
+        step = place.width * BESIDE
+        for down, across in itertools.product(range(5), range(5)):
+            moved = replace(box, x=box.x + across * step, y=box.y + down * step)
+            if self._snapped(moved) not in taken:
+                return moved
+        return box
 
     def draw(self, box: Region) -> RegionItem | None:
         """Add the region that is meant by a box in level-0 pixels, and embed it."""

@@ -94,7 +94,7 @@ class LayoutTools:
                 self.stamping.prepare()
         finally:
             self._choosing = False
-        self.stack.go_to(item.region)
+        self.stack.bring_into_view(item.region)
         self.changed.emit()
 
     def choose_by_key(self, tool: str) -> None:
