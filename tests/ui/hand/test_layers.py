@@ -20,6 +20,7 @@ def in_list(hand: Hand, name: str) -> QPoint:
     for row in range(model.rowCount()):
         index = model.index(row, 0)
         if model.data(index) == name:
+            view.scrollTo(index)
             return view.viewport().mapToGlobal(view.visualRect(index).center())
     raise AssertionError(name)
 
