@@ -214,3 +214,42 @@ def test_late_events_of_an_earlier_request_of_a_series_are_ignored(session, clie
     on_event(Finished())
     settled(session)
     assert job.state == "running" and job.at == 1
+
+
+def test_each_generation_draws_a_new_seed_unless_it_is_kept(session, client) -> None:
+    session.regions.add((400, 400))
+    settled(session)
+    session.settings.count = 2
+    for _ in range(3):
+        session.generator.generate()
+        settled(session)
+        play(session, client)
+    assert len(set(seeds(session))) == 6 and seeds(session)[:2] == [1234, 1235]
+    session.settings.repeat_seed(1234)
+    for guidance in (1.0, 2.0):
+        session.settings.guidance = guidance
+        session.generator.generate()
+        settled(session)
+        play(session, client)
+    assert seeds(session)[6:] == [1234, 1235, 1234, 1235]
+
+
+def test_the_same_generation_is_not_made_twice(session, client) -> None:
+    session.regions.add((400, 400))
+    settled(session)
+    session.settings.keep_seed = True
+    session.generator.generate()
+    settled(session)
+    session.generator.generate()  # the first one is not done yet
+    settled(session)
+    play(session, client)
+    play(session, client)
+    assert len(session.gallery.results) == 8
+    session.generator.generate()
+    settled(session)
+    same = "These variants exist already. Unlock the seed, or change the style, layout or settings."
+    assert not client.waiting and session.notices.notes["generate"] == same
+    session.gallery.discard(session.gallery.results[-1])
+    session.generator.generate()
+    settled(session)
+    assert len(client.waiting) == 1 and "generate" not in session.notices.notes

@@ -260,6 +260,10 @@ def test_regions_need_only_a_slide_the_settings_and_the_notices() -> None:
     regions.undo_remove()
     assert regions.active is second and second.region == Region(600, 600, 256, 256)
     assert signals == ["added", "added", "moved", "removed", "restored"]
+    regions.remove(first.number, second.number)
+    assert regions.current == [] and notices.notes["region"] == "2 regions were removed."
+    regions.undo_remove()
+    assert regions.current == [first, second] and regions.active is second
     slides.key, slides.current = "", None
     assert regions.add((0, 0)) is None and regions.current == []
     assert notices.problems["region"] == "No slide is open. Open one first."

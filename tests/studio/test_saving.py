@@ -325,13 +325,17 @@ def test_earlier_work_is_offered_and_never_overwritten(start: Start, slide_file:
     assert offer.sentence().endswith(" is saved: 2 regions, 2 variants.")
     again.regions.add((300, 300))
     settled(again)
-    assert again.saver.offer is None
+    assert again.saver.offer == offer  # a region does not take it away
+    again.saver.dismiss_offers()
+    assert again.saver.offer is None and again.saver.offers == [offer]
     assert saved(again) == slide_file.with_name("case 7 2.pixcell")
     assert (folder / "session.json").read_bytes() == before
     third = start(slide_file)
-    third.saver.book().offer = offer
-    third.restoring.open_offer()
     settled(third)
+    assert {one.path.name for one in third.saver.offers} == {"case 7 2.pixcell", "case 7.pixcell"}
+    third.restoring.open(folder)
+    settled(third)
+    assert third.saver.offer is None and len(third.saver.offers) == 1
     assert len(third.gallery.results) == 2
 
 

@@ -167,6 +167,13 @@ def test_sessions_notice_styles_saved_and_removed_by_others(session, two, start_
     settle(other)
     assert other.library.all == [] and item.style == StyleChoice.of(item.number)
     assert other.generator.why_not() == ""
+    assert session.notices.notes["style"] == "“B” was removed."
+    session.library.undo_remove()
+    settle(session)
+    other.library.refresh()
+    settle(other)
+    (back,) = other.library.all
+    assert (back.id, back.name) == (style.id, "B") and session.library.last_removed is None
 
 
 def test_a_picture_becomes_a_style_without_its_file_name(session, client, two, tmp_path) -> None:

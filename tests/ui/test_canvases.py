@@ -402,7 +402,7 @@ def test_going_to_a_region_fits_it_into_the_view(canvas, viewer, qtbot) -> None:
     camera, layer = viewer.scene.camera, canvas.link.slide_layer
     camera.zoom *= 3
     qtbot.wait(60)
-    canvas.link.go_to(canvas.session.regions.active.region, always=True)
+    canvas.link.go_to(canvas.session.regions.active.region)
     qtbot.wait(60)
     (top, left), (bottom, right) = layer.corner_pixels
     assert left <= 100 and right >= 699 and top <= 300 and bottom >= 699

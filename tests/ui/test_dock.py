@@ -123,6 +123,11 @@ def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path,
     rows = (tmp_path / "manifest.jsonl").read_text().splitlines()
     assert all(json.loads(row)["mask"] for row in rows) and len(rows) == 4
     assert "4 images and 4 masks" in studio.export.note.text()
+    studio.session.exporter.write_pairs(tmp_path)  # again: nothing is written twice
+    settle(studio)
+    assert "Wrote 0 images" in studio.export.note.text()
+    assert studio.export.note.text().endswith("4 more were there already.")
+    assert [len(list((tmp_path / name).iterdir())) for name in ("images", "masks")] == [4, 4]
 
 
 def test_all_layers_align_with_the_region_in_um(ready, viewer, client, qtbot, settle) -> None:

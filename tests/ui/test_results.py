@@ -193,7 +193,7 @@ def test_keys_show_and_star_variants_but_never_capture_typing(made, viewer) -> N
     assert not any("pixcell" in repr(call) for call in viewer.mouse_drag_callbacks)
 
 
-def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
+def test_tools_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     made, viewer, settle
 ) -> None:
     regions = viewer.layers["Regions"]
@@ -206,6 +206,9 @@ def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     layout = viewer.layers["Layout · Region 1"]
     viewer.layers.selection.active = layout
     key(viewer, Qt.Key.Key_2)
+    assert layout.mode == "pan_zoom" and shown(made) == [2]
+    layout.mode = "erase"
+    key(viewer, Qt.Key.Key_2)
     assert layout.mode == "paint"
     viewer.layers.selection.active = viewer.add_points(name="theirs")
     key(viewer, Qt.Key.Key_2)
@@ -213,7 +216,7 @@ def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     viewer.layers.remove("theirs")
     made.session.layouts.new()
     settle(made)
-    press(made, 2)
+    made.session.gallery.show(made.session.gallery.results[1])
     made.session.gallery.star(made.session.gallery.results[1])
     kept = made.link.find("variant", 2)
     native, strip = viewer.window._qt_viewer.canvas.native, made.results.strip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,6 +114,7 @@ class PairWriter:
     def __init__(self, folder: Path | str, with_start: bool = False) -> None:
         self.folder, self.with_start = Path(folder), with_start
         self.written = 0
+        self._known: set[tuple[str, str | None]] | None = None  # read when it is needed
 
     def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
         """Write the image and the mask of a pair, then its row in the manifest, and return the row.
@@ -164,6 +166,25 @@ class PairWriter:
                 raise
         self.written += 1
         return row
+
+    def has(self, labels: NDArray[Any] | None, record: Record) -> bool:
+        """Return True if the folder holds a pair of these pixels and this mask.
+
+        Parameters
+        ----------
+        labels : array, (height, width), optional
+        record : Record
+        """
+        if self._known is None:
+            self._known = {
+                (str(row.get("record", {}).get("sha256")), row["files"].get(row.get("mask")))
+                for row in load_manifest(self.folder)
+                if isinstance(row.get("files"), dict) and isinstance(row.get("record"), dict)
+            }
+        mask = None
+        if labels is not None:
+            mask = hashlib.sha256(synthetic_tiff(labels, record.request.mpp)).hexdigest()
+        return (record.sha256, mask) in self._known
 
     def _write_licences(self, record: Record) -> None:
         """Add the licences of the weights to the README, below whatever it says already."""

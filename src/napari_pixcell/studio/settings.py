@@ -36,6 +36,7 @@ class Settings:
     family: str = DEMO.name
     count: int = 4
     seed: int = 1234
+    keep_seed: bool = False  # every generation has this seed, instead of a new one each time
     steps: int = DEMO.steps
     preset: str = EXACT.name
     # Guidance scale; by default the family's, which may differ with a layout
@@ -106,6 +107,10 @@ class Settings:
 
     def new_seed(self) -> None:
         self.seed = random.randrange(MAX_SEED + 1)
+
+    def repeat_seed(self, seed: int) -> None:
+        """Use a seed for all generations from now on."""
+        self.seed, self.keep_seed = seed, True
 
     def use_family(self, name: str) -> None:
         family = get_family(name)

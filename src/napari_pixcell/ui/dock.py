@@ -18,7 +18,8 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, scrolled
-from napari_pixcell.ui.docked import Docked
+from napari_pixcell.ui.docked import Docked, Release
+from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
@@ -35,7 +36,7 @@ from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
 from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
-from napari_pixcell.ui.widgets import LIST, Text, name_for_readers
+from napari_pixcell.ui.widgets import LIST, Text, calm_wheel, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
 SCROLL_BAR = 16
@@ -61,7 +62,9 @@ class PixCellStudio(Docked):
         super().__init__()
         self._fitted: bool | None = None
         self.viewer = napari_viewer
-        self.session = Session(client or WorkerClient())
+        kept = take_kept(napari_viewer)
+        self.session = kept.session if kept is not None else Session(client or WorkerClient())
+        self._end = kept.end if kept is not None else Release(self.session.close)
         self.link = LayerLink(napari_viewer, self.session, self)
         self.session.saver.start()
         self.setMinimumWidth(NARROWEST)
@@ -95,15 +98,21 @@ class PixCellStudio(Docked):
             made.setStyleSheet(LIST)
         for folded in self.findChildren(More):  # its width is known only once it is shown
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
-        self.keys = Keys(napari_viewer, self.session, self.link, self.region.add_region)
+        tools, add_region = self.link.tools, self.region.add_region
+        self.keys = Keys(napari_viewer, self.session, self.link, tools, add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
-        self.run(self.session.pump, self.link.close, self.keys.close, self.session.close)
+        self.run(self.session.pump, self.link.close, self.keys.close)
+        self.destroyed.connect(self._end)
         self.session.changed.connect(self.refresh_soon)
+        if kept is not None:
+            self.link.adopt()
+            self.session.notices.note("slide", CAME_BACK)
         self.refresh()
         name_for_readers(self)
+        calm_wheel(self)
 
     def refresh(self) -> None:
         there = self.session.slides.current is not None
@@ -130,7 +139,18 @@ class PixCellStudio(Docked):
         self._guard.watch(outermost(self))
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
-    def closed(self) -> None:
+    def let_go(self) -> None:
+        super().let_go()
+        self._end()
+
+    def leave(self) -> None:
+        super().let_go()
+        window = self._guard.window
+        if window is not None and self.session.busy:
+            self.destroyed.disconnect(self._end)
+            KeptSession(self.session, self._end, self.viewer, window)
+        else:
+            self._end()
         self._guard.ask_after_dock()
 
     def close_session(self) -> None:

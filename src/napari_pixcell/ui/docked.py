@@ -89,11 +89,11 @@ class Docked(QWidget):
             self._docked = True
         elif self._docked:
             self._docked = False
-            self.let_go()
-            self.closed()
+            self.leave()
 
-    def closed(self) -> None:
-        """Called once the user has closed the dock, after :meth:`let_go`."""
+    def leave(self) -> None:
+        """Called once the user has closed the dock."""
+        self.let_go()
 
 
 def find_or_open(viewer: Viewer, kind: type[Found], title: str, **options: Any) -> Found:

@@ -50,10 +50,16 @@ class WindowGuard(QObject):
         _act(box, self._runs)()
         return False
 
+    @property
+    def window(self) -> QWidget | None:
+        """The window, unless it is closed."""
+        window = self._window
+        return window if window is not None and isalive(window) and window.isVisible() else None
+
     def ask_after_dock(self) -> None:
         """Ask, now that the dock is closed and napari is not, without holding napari up."""
-        window = self._window
-        if window is None or not isalive(window) or not window.isVisible() or not self._runs.own:
+        window = self.window
+        if window is None or not self._runs.own:
             return
         box = _question(window, self._runs, DOCK)
         box.finished.connect(_act(box, self._runs))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
 from qtpy.QtGui import QImage, QPalette, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -22,8 +22,10 @@ from qtpy.QtWidgets import (
     QListView,
     QProgressBar,
     QPushButton,
+    QScrollBar,
     QSizePolicy,
     QSpinBox,
+    QTabBar,
     QToolButton,
     QWidget,
 )
@@ -37,6 +39,7 @@ BLUE = "#2f6fdf"
 # Shades for light themes: text needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
 ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
 
+CHANGED_BY_WHEEL = (QAbstractSpinBox, QAbstractSlider, QComboBox, QTabBar)
 WHY = "why disabled"  # Qt property
 FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
 # napari's theme leaves 44 px of a combo box empty. Set on each box, because a style sheet on the
@@ -216,6 +219,33 @@ def allow(widget: Any, reason: str) -> None:
     if text != widget.toolTip():
         widget.setToolTip(text)
         widget.setAccessibleDescription(text)
+
+
+class _Calm(QObject):
+    """Lets the wheel scroll past a control instead of changing it."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is None or event.type() != QEvent.Type.Wheel or not isinstance(watched, QWidget):
+            return False
+        if watched.hasFocus() and not isinstance(watched, QComboBox | QTabBar):
+            return False  # it was clicked into
+        event.ignore()  # whereupon Qt offers it to the parent
+        return True
+
+
+_calm = _Calm()
+
+
+def calm_wheel(root: QWidget) -> None:
+    """Keep the wheel from changing controls that nobody has clicked into, here and below.
+
+    Combo boxes and tabs never follow it.
+    """
+    for widget in (root, *root.findChildren(QWidget)):
+        if isinstance(widget, CHANGED_BY_WHEEL) and not isinstance(widget, QScrollBar):
+            widget.installEventFilter(_calm)  # installed again, it moves to the front
+            if widget.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
 def name_for_readers(root: QWidget) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.colour_match import OFF, ColourMatch, colour_match
@@ -20,6 +21,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grids
+from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.generation.timing import MOST_TILES, Live
@@ -38,6 +40,7 @@ from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.words import duration
 
 SECTION = "generate"
+SAME = "These variants exist already. Unlock the seed, or change the style, layout or settings."
 START_SETTINGS = ("start_from", "strength", "only_part")
 
 
@@ -49,6 +52,21 @@ class Captured:
     target: Target
     start: Start | None
     layout: NDArray[Any] | None  # label image, (height, width)
+
+    def is_like(self, other: Captured) -> bool:
+        """Return True if another one makes the same pictures; neither starts from one."""
+        layouts = self.layout, other.layout
+        if layouts[0] is None or layouts[1] is None:
+            return self.request == other.request and layouts[0] is layouts[1]
+        return self.request == other.request and np.array_equal(layouts[0], layouts[1])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was generated last in a region, and the number of its job."""
+
+    captured: Captured
+    job: int
 
 
 @dataclass(eq=False)
@@ -70,6 +88,8 @@ class Generator:
 
     def __post_init__(self) -> None:
         self.live = Live()  # decides when a live picture is due
+        self._last_seed: int | None = None
+        self._asked: dict[int, Asked] = {}  # by region
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layouts.changed.connect(self.live.touched, max_args=0)
@@ -123,9 +143,31 @@ class Generator:
         item = self.regions.active
         if self.why_not() or item is None:
             return
-        self.notices.problems.pop(SECTION, None)
+        self.notices.say(SECTION, "")
         with self.notices.reporting(SECTION):
-            self._enqueue(self.capture(item), previews=self.settings.previews)
+            self._roll()
+            captured = self.capture(item)
+            if self._is_same(captured):
+                self.notices.note(SECTION, SAME)
+                return
+            job = self._enqueue(captured, previews=self.settings.previews)
+            layout = captured.layout  # the user goes on to paint in it
+            kept = replace(captured, layout=None if layout is None else layout.copy())
+            self._asked[item.number] = Asked(kept, job.number)
+
+    def _roll(self) -> None:
+        """Draw a new seed if the one shown was used and is not kept."""
+        if self.settings.seed == self._last_seed and not self.settings.keep_seed:
+            self.settings.new_seed()
+        self._last_seed = self.settings.seed
+
+    def _is_same(self, captured: Captured) -> bool:
+        """Return True if a region's last variants are all there, and were asked for in this way."""
+        asked = self._asked.get(captured.target.number)
+        if asked is None or captured.start is not None:
+            return False
+        made = sum(result.job == asked.job for result in self.gallery.results)
+        return made == captured.request.count and asked.captured.is_like(captured)
 
     def generate_grid(self) -> None:
         item = self.regions.active
@@ -187,8 +229,8 @@ class Generator:
             self.background.compute(work, done, lambda text: self.notices.say("style", text))
         self.notices.changed.emit()
 
-    def _enqueue(self, captured: Captured, live: bool = False, previews: bool = True) -> None:
-        self.queue.add(
+    def _enqueue(self, captured: Captured, live: bool = False, previews: bool = True) -> Job:
+        return self.queue.add(
             captured.request,
             captured.target,
             captured.layout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psygnal import Signal
 
@@ -20,6 +20,7 @@ from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.choice import StyleChoice
 
 SECTION = "region"
+BESIDE = 0.25  # of a tile between a new region and the one that lies at its place
 
 
 @dataclass(eq=False)
@@ -48,8 +49,8 @@ class Regions:
         self.items: dict[int, RegionItem] = {}  # of all slides, by number
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
-        # What undo_remove brings back
-        self.last_removed: tuple[RegionItem, Cells | None] | None = None
+        # What undo_remove brings back: regions with their layouts
+        self.last_removed: list[tuple[RegionItem, Cells | None]] = []
 
     def why_not(self) -> str:
         return self.slides.why_not()
@@ -88,8 +89,24 @@ class Regions:
             self._emit()
 
     def add(self, centre: tuple[float, float]) -> RegionItem | None:
-        """Add a region of one tile about ``centre`` (x, y) in level-0 pixels, and embed it."""
-        return self.draw(Region(*centre, 0, 0))
+        """Add a region of one tile about ``centre`` (x, y) in level-0 pixels, and embed it.
+
+        If a region lies there already, it is moved aside.
+        """
+        box = Region(*centre, 0, 0)
+        with self.notices.reporting(SECTION):
+            box = self._beside_others(box)
+        return self.draw(box)
+
+    def _beside_others(self, box: Region) -> Region:
+        taken = [item.region for item in self.current]
+        place = self._snapped(box)
+        step = place.width * BESIDE
+        for down, across in itertools.product(range(5), range(5)):
+            moved = replace(box, x=box.x + across * step, y=box.y + down * step)
+            if self._snapped(moved) not in taken:
+                return moved
+        return box
 
     def draw(self, box: Region) -> RegionItem | None:
         """Add the region that is meant by a box in level-0 pixels, and embed it."""
@@ -143,32 +160,37 @@ class Regions:
         self.items[number].name = name.strip() or self.items[number].name
         self._emit()
 
-    def remove(self, number: int) -> None:
-        """Remove a region with its style and layout; its results stay.
+    def remove(self, *numbers: int) -> None:
+        """Remove regions with their styles and layouts; their results stay.
 
-        :meth:`undo_remove` brings the last one back.
+        :meth:`undo_remove` brings those of the last call back.
         """
-        item = self.items.pop(number, None)
-        if item is None:
+        items = [self.items[number] for number in numbers if number in self.items]
+        if not items:
             return
-        self.last_removed = item, item.whole_layout
-        item.layout = None
-        self.removed.emit(item)
-        self.notices.note(SECTION, f"{item.name} was removed.")
+        self.last_removed = [(item, item.whole_layout) for item in items]
+        for item in items:
+            del self.items[item.number]
+            item.layout = None
+            self.removed.emit(item)
+        what = f"{items[0].name} was" if len(items) == 1 else f"{len(items)} regions were"
+        self.notices.note(SECTION, f"{what} removed.")
         left = self.current
         self._active[self.slides.key] = left[-1].number if left else 0
         self._emit()
 
     def undo_remove(self) -> None:
-        """Bring the last removed region back, if its slide is open."""
-        if self.last_removed is None or self.last_removed[0].slide != self.slides.key:
+        """Bring the regions that were removed last back, if their slide is open."""
+        if not self.last_removed or self.last_removed[0][0].slide != self.slides.key:
             return
-        (item, layout), self.last_removed = self.last_removed, None
-        self.items[item.number] = item
-        self._active[self.slides.key] = item.number
+        removed, self.last_removed = self.last_removed, []
+        for item, _ in removed:
+            self.items[item.number] = item
+        self._active[self.slides.key] = removed[-1][0].number
         self.notices.say(SECTION, "")
         self.changed.emit()
-        self.restored.emit(item, layout)
+        for item, layout in removed:
+            self.restored.emit(item, layout)
         self.fit()  # another family may be selected by now
         self.notices.changed.emit()
 

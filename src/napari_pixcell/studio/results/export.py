@@ -54,13 +54,17 @@ class Exporter:
             for result in results:
                 record = result.named(name)
                 record = record.without_wrong() if drop_wrong else record
-                rows.append(writer.write(result.image, record.mask, record))
+                if not writer.has(record.mask, record):
+                    rows.append(writer.write(result.image, record.mask, record))
             return rows
 
         def done(rows: list[dict[str, Any]]) -> None:
             self.busy = False
             masks = sum(1 for row in rows if row.get("mask"))
-            self.notices.note(SECTION, f"Wrote {len(rows)} images and {masks} masks to {folder}")
+            text = f"Wrote {len(rows)} images and {masks} masks to {folder}."
+            if there := len(results) - len(rows):
+                text += f" {there} more {'was' if there == 1 else 'were'} there already."
+            self.notices.note(SECTION, text)
 
         def failed(message: str) -> None:
             self.busy = False

@@ -29,7 +29,8 @@ class Book:
     folder: SessionFolder | None = None  # None until there is something to save
     parent: Path | None = None  # of a new folder, instead of the usual one
     names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
-    offer: Offer | None = None  # an earlier session of the slide
+    offers: list[Offer] = field(default_factory=list)  # earlier sessions of the slide
+    dismissed: bool = False  # the user does not want them now
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the session, in any folder
     off: bool = False  # switched off by the user
     saved: datetime | None = None

@@ -30,8 +30,10 @@ class Offer:
     variants: int
 
     def sentence(self) -> str:
-        regions, variants = counted(self.regions, "region"), counted(self.variants, "variant")
-        return f"Your work of {day(self.saved)} is saved: {regions}, {variants}."
+        return f"Your work of {day(self.saved)} is saved: {self.contents()}."
+
+    def contents(self) -> str:
+        return f"{counted(self.regions, 'region')}, {counted(self.variants, 'variant')}"
 
 
 def day(when: datetime, now: datetime | None = None) -> str:
@@ -84,16 +86,13 @@ def create(folder: Path, stem: str) -> SessionFolder:
     raise FileExistsError(17, "there are too many sessions of this name")
 
 
-def find(mark: SlideMark, stem: str) -> Offer | None:
-    """Return the newest session of a slide, beside it or in the user's data folder, if any."""
+def find(mark: SlideMark, stem: str) -> list[Offer]:
+    """Return all sessions of a slide, beside it or in the user's data folder, newest first."""
     pattern = next(names(stem)).removesuffix(SUFFIX)
     folders = [own_folder()] if mark.path is None else [mark.path.parent, own_folder()]
     offers = (_offer(path, mark) for folder in folders for path in _sessions(folder, pattern))
-    return max(
-        (offer for offer in offers if offer is not None),
-        key=lambda offer: offer.saved,
-        default=None,
-    )
+    found = [offer for offer in offers if offer is not None]
+    return sorted(found, key=lambda offer: offer.saved, reverse=True)
 
 
 def _sessions(folder: Path, stem: str) -> list[Path]:

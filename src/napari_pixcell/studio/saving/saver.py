@@ -116,7 +116,7 @@ class Saver:
         def work() -> None:
             mark = SlideMark.of(slide)
             if self.on and not restoring:
-                book.offer = places.find(mark, book.stem)
+                book.offers = places.find(mark, book.stem)
             book.mark = mark
 
         def done(error: BaseException | None) -> None:
@@ -127,12 +127,23 @@ class Saver:
         self._run(work, done)
 
     @property
-    def offer(self) -> places.Offer | None:
-        """The earlier session of the current slide, until this one holds anything."""
+    def offers(self) -> list[places.Offer]:
+        """The earlier sessions of the current slide, newest first."""
         book = self.book()
-        if book is None or book.folder is not None or self._worth(book):
-            return None
-        return book.offer
+        return book.offers if book is not None else []
+
+    @property
+    def offer(self) -> places.Offer | None:
+        """The newest earlier session of the current slide, until one is opened or dismissed."""
+        book = self.book()
+        return book.offers[0] if book is not None and book.offers and not book.dismissed else None
+
+    def dismiss_offers(self) -> None:
+        """Offer the earlier sessions of the current slide no longer; the menu still lists them."""
+        book = self.book()
+        if book is not None:
+            book.dismissed = True
+            self.notices.changed.emit()
 
     # -- timing --------------------------------------------------------------------------
 
@@ -369,11 +380,13 @@ class Saver:
             if folder is not None:
                 folder.release()
             return
+        book.dismissed = True
+        book.offers = [one for one in book.offers if folder is None or one.path != folder.path]
 
         def work() -> None:
             book.use(folder)
             book.names = dict(names)
-            book.parent, book.offer, book.id = parent, None, id_ or book.id
+            book.parent, book.id = parent, id_ or book.id
 
         self._run(work, lambda _: self._mark(key))
 

@@ -68,6 +68,8 @@ class Styles:
         # Styles of pictures and variants, which last as long as the session, by id
         self.temporary: dict[str, Style] = {}
         self.known = False  # True once the library was read
+        self.last_removed: Style | None = None  # what undo_remove brings back
+        self._removed_was_saved = False
         self._stamp = -1
 
     @property
@@ -219,17 +221,38 @@ class Styles:
         self.notices.changed.emit()
 
     def remove(self, id_: str) -> None:
-        """Delete a style; regions that imitate it, alone or in a blend, keep the rest."""
+        """Delete a style; regions that imitate it, alone or in a blend, keep the rest.
+
+        :meth:`undo_remove` brings the last one back.
+        """
+        style, saved = self.get(id_), id_ in self.saved
+        if style is None:
+            return
 
         def done(_: None = None) -> None:
             self.saved.pop(id_, None)
             self.temporary.pop(id_, None)
+            self.last_removed = style
+            self._removed_was_saved = saved
+            self.notices.note(SECTION, f"“{style.name}” was removed.")
             self._emit()
 
-        if id_ in self.saved:
+        if saved:
             self._background.compute(lambda: self.folder.remove(id_), done, self._fail)
         else:
             done()
+
+    def undo_remove(self) -> None:
+        """Bring the style that was removed last back."""
+        style, self.last_removed = self.last_removed, None
+        if style is None:
+            return
+        self.notices.say(SECTION, "")
+        if self._removed_was_saved:
+            self.save(lambda: style)
+        else:
+            self.temporary[style.id] = style
+        self._emit()
 
 
 def open_variant(result: Result, family: Family) -> StylePicture:

@@ -45,7 +45,7 @@ class AreaLayer(SessionLayer):
         stack.viewer.layers.selection.active = layer
         layer.selected_label = kind
         layer.mode = "paint"
-        stack.go_to(item.region)
+        stack.bring_into_view(item.region)
         self.session.changed.emit()
 
     def clear(self) -> None:

@@ -19,6 +19,8 @@ from napari_pixcell.ui.layers.slide import origin, role
 
 # Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
 ORDER = ("", "similar", "regions", "area", "layout", "condition", "variant", "preview", "measured")
+FILLS = 0.5  # of the view, by a region that the view goes to
+TOO_SMALL = 0.2  # of the view
 NUMBERS = {"layout": "region", "area": "region", "variant": "result"}  # keys in a layer's metadata
 
 
@@ -102,23 +104,30 @@ class LayerStack(QObject):
                 if not np.allclose(getattr(layer, name), where[name], rtol=0, atol=1e-9):
                     setattr(layer, name, where[name])
 
-    def go_to(self, region: Region, always: bool = False) -> None:
-        """Centre the view on a region that is out of view; ``always`` also fits it in."""
+    def go_to(self, region: Region) -> None:
+        """Centre the view on a region, which then fills half of it."""
+        layer = self.slide_layer
+        if layer is not None and self.session.slides.current.mpp is not None:
+            camera = self.viewer.scene.camera
+            camera.center = layer.data_to_world(region_centre(region))
+            camera.zoom = FILLS / self._share(region) * camera.zoom
+
+    def bring_into_view(self, region: Region) -> None:
+        """Go to a region that is out of view, or too small in it to be worked on."""
         layer = self.slide_layer
         if layer is None or self.session.slides.current.mpp is None:
             return
-        x, y = region.x + region.width / 2, region.y + region.height / 2
-        (top, left), (bottom, right) = layer.corner_pixels[:, -2:]
-        if layer.multiscale:
-            factor = layer.downsample_factors[layer.data_level][-2:]
-            top, bottom = top * factor[0], bottom * factor[0]
-            left, right = left * factor[1], right * factor[1]
+        height, width = self.viewer.canvas.size
         camera = self.viewer.scene.camera
-        if always or not (left <= x <= right and top <= y <= bottom):
-            camera.center = layer.data_to_world((y, x))
-        too_large = max(region.height / max(1, bottom - top), region.width / max(1, right - left))
-        if always and too_large > 1:
-            camera.zoom /= 1.1 * too_large
+        away = np.subtract(layer.data_to_world(region_centre(region)), camera.center[-2:])
+        outside = (np.abs(away) * camera.zoom > np.array([height, width]) / 2).any()
+        if outside or self._share(region) < TOO_SMALL:
+            self.go_to(region)
+
+    def _share(self, region: Region) -> float:
+        """Return how much of the view's height or width a region fills, 1 for all of it."""
+        size = np.array([region.height, region.width]) * self.session.slides.current.mpp
+        return float((size * self.viewer.scene.camera.zoom / self.viewer.canvas.size).max())
 
     # -- until close ---------------------------------------------------------------------
 
@@ -160,6 +169,11 @@ class SessionLayer:
     def removed(self, layer: Any) -> None:
         """Update the session after the user deleted the layer."""
         raise NotImplementedError
+
+
+def region_centre(region: Region) -> tuple[float, float]:
+    """Return the centre of a region, (y, x) in level-0 pixels."""
+    return region.y + region.height / 2, region.x + region.width / 2
 
 
 def _rank(layer: Layer) -> int:

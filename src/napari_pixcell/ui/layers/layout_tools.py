@@ -94,7 +94,7 @@ class LayoutTools:
                 self.stamping.prepare()
         finally:
             self._choosing = False
-        self.stack.go_to(item.region)
+        self.stack.bring_into_view(item.region)
         self.changed.emit()
 
     def choose_by_key(self, tool: str) -> None:
@@ -257,7 +257,7 @@ class LayoutTools:
         if event.button != 1 or not self._is_active(layer):
             return
         point = self._point(layer, event)
-        modifiers = {str(m) for m in event.modifiers}
+        modifiers = event.modifiers  # vispy's keys, which equal their names but print otherwise
         if "Control" in modifiers or "Alt" in modifiers:
             before, layer.cursor = layer.cursor, FROZEN
             if "Control" in modifiers:

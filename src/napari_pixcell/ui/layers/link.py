@@ -7,6 +7,8 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from qtpy.QtWidgets import QMainWindow
 
 from napari_pixcell.slides import Slide, remember_mpp
 from napari_pixcell.slides.reader import layer_data
@@ -16,6 +18,7 @@ from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.condition import ConditionLayer
 from napari_pixcell.ui.layers.layout import LayoutLayers
 from napari_pixcell.ui.layers.measured import MeasuredLayer
+from napari_pixcell.ui.layers.one_slide import OneSlide
 from napari_pixcell.ui.layers.regions import RegionsLayer
 from napari_pixcell.ui.layers.sharpening import awaited, watch
 from napari_pixcell.ui.layers.similar import SimilarLayer
@@ -31,6 +34,7 @@ class LayerLink(LayerStack):
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(viewer, session, parent)
+        self.one_slide = OneSlide(self)
         self.boxes = RegionsLayer(self)
         self.layouts = LayoutLayers(self)
         self.tools = self.layouts.tools
@@ -39,12 +43,12 @@ class LayerLink(LayerStack):
         self.similar = SimilarLayer(self)
         self.measured = MeasuredLayer(self)
         watch(viewer)
+        self.variants = VariantLayers(self)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removing, self._before_removal)
         self.connect_to(viewer.layers.events.removed, self._removed)
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
         self.connect_to(session.regions.changed, self.boxes.show)
-        self.variants = VariantLayers(self)
         shown: tuple[SessionLayer, ...] = (
             self.boxes,
             self.layouts,
@@ -62,6 +66,7 @@ class LayerLink(LayerStack):
     def close(self) -> None:
         """Pass the last strokes to the session, mark its layers as closed and disconnect."""
         self.layouts.count_edited()
+        self.variants.end_preview()
         book = self.session.saver.book()
         for layer in self.viewer.layers:
             if role(layer) not in ("", CLOSED):
@@ -110,16 +115,19 @@ class LayerLink(LayerStack):
             chosen = candidates[-1]
         if chosen is self.slide_layer:
             return
-        self.slide_layer = chosen
+        before, self.slide_layer = self.slide_layer, chosen
+        self.one_slide.change(before, chosen)
         if chosen is None:
             self.session.slides.set(None)
         else:
             with self.session.notices.reporting("slide"):
                 self.session.slides.set(slide_of(chosen), str(chosen.unique_id))
+        self.variants.show()
 
     # -- removals ------------------------------------------------------------------------
 
     def _before_removal(self, _event: Any = None) -> None:
+        make_current(self.parent())
         if not self.changing:
             self.layouts.count_edited()
             self.session.saver.before_removal()
@@ -132,8 +140,32 @@ class LayerLink(LayerStack):
             shown.removed(event.value)
         self._find_slide()
 
+    def adopt(self) -> None:
+        """Show a session that went on without a dock, in place of what its last dock left."""
+        session, book = self.session, self.session.saver.book()
+        self._replace_closed(book.id if book is not None else "")
+        shown = [result for result in session.gallery.results if result.shown]
+        for item in session.regions.current:
+            if item.layout is not None:
+                session.layouts.changed.emit(item)  # which hides its variants
+        for result in shown:
+            session.gallery.show(result)
+
     def _replace_closed(self, id_: str) -> None:
         """Remove the layers that a closed studio left of the session that was opened."""
         for layer in list(self.viewer.layers):
             if role(layer) == CLOSED and id_ and layer.metadata.get(SESSION) == id_:
                 self.remove(layer)
+
+
+def make_current(widget: QObject | None) -> None:
+    """Make the OpenGL context of the canvas beside a dock widget the current one.
+
+    When a layer is removed, napari frees its textures in whatever context is current. In another
+    one they may belong to a layer that is still drawn, and the program dies.
+    """
+    while widget is not None and not isinstance(widget, QMainWindow):
+        widget = widget.parent()
+    if widget is not None and widget.centralWidget() is not None:
+        for canvas in widget.centralWidget().findChildren(QOpenGLWidget):
+            canvas.makeCurrent()

@@ -113,11 +113,10 @@ class RegionsLayer(SessionLayer):
         boxes = [self._region(corners) for corners in layer.data]
         regions = self.session.regions
         left = dict(zip(self.shown, self._matches(boxes), strict=True))
+        regions.remove(*(number for number, index in left.items() if index is None))
         for number, index in left.items():
             item = regions.get(number)
-            if index is None:
-                regions.remove(number)
-            elif item is not None and not _close(boxes[index], item.region):
+            if index is not None and item is not None and not _close(boxes[index], item.region):
                 self._moved.add(number)
                 regions.move(number, boxes[index], settled=False)
                 self._pause.start()
@@ -160,9 +159,8 @@ class RegionsLayer(SessionLayer):
         return world_to_region(top, left, bottom, right, self.session.slides.current.mpp)
 
     def removed(self, layer: Shapes) -> None:
-        for number in self.shown:
-            self.session.regions.remove(number)
-        self.shown = []
+        shown, self.shown = self.shown, []
+        self.session.regions.remove(*shown)
 
 
 def _close(a: Region, b: Region) -> bool:

@@ -66,6 +66,12 @@ class VariantLayers(SessionLayer):
             self._previewed = None
             self.gallery.show(result)
 
+    def end_preview(self) -> None:
+        """Leave no half-made picture in the viewer, when the dock is closed."""
+        if self._previewed is not None:
+            self._previewed = None
+            _see(self.shared, False)
+
     def _selected(self) -> None:
         """Show the selected variant; a selection during a preview ends the preview."""
         if self._previewed is not None and self.gallery.looks != self._looks:
@@ -262,7 +268,8 @@ class VariantLayers(SessionLayer):
         return self.gallery.get(layer.metadata.get("result", 0))
 
     def _visible(self, result: Result) -> bool:
-        return result.shown and self.gallery.peeking != result.target.number
+        peeking = self.gallery.peeking == result.target.number
+        return result.shown and not peeking and self._here(result.target)
 
     def _here(self, target: Target) -> bool:
         return target.slide == self.session.slides.key

@@ -29,7 +29,16 @@ from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
 from napari_pixcell.ui.review.grid import PairGrid
-from napari_pixcell.ui.widgets import AMBER, LIST, Text, allow, button, check_box, name_for_readers
+from napari_pixcell.ui.widgets import (
+    AMBER,
+    LIST,
+    Text,
+    allow,
+    button,
+    calm_wheel,
+    check_box,
+    name_for_readers,
+)
 from napari_pixcell.words import counted
 
 log = logging.getLogger(__name__)
@@ -97,6 +106,7 @@ class ReviewPairs(Docked):
         review.large.came.connect(self.detail.refresh)
         self.refresh()
         name_for_readers(self)
+        calm_wheel(self)
 
     def refresh(self) -> None:
         review = self.review

@@ -68,7 +68,9 @@ class GenerateSection(Section):
         tip = "Keep the live preview as a variant"
         self.keep_live = button("Keep", tip, session.queue.keep_live)
         self.add(QLabel("Variants"), self.count, self.live, self.keep_live, stretch=1)
-        self.add(QLabel("Seed"), self.seed, self.new_seed, stretch=1)
+        tip = "Generate with this seed again and again. Otherwise each generation draws a new one."
+        self.keep_seed = check_box("Keep", tip)
+        self.add(QLabel("Seed"), self.seed, self.new_seed, self.keep_seed, stretch=1)
         self.add(QLabel("Speed"), self.speed, stretch=1)
         self.colours_label = QLabel("Colours")
         self.add(self.colours_label, self.colours, stretch=1)
@@ -89,6 +91,7 @@ class GenerateSection(Section):
         bind(self.count, settings, "count")
         bind(self.speed, settings, "preset", store=settings.use_preset)
         bind(self.seed, settings, "seed")
+        bind(self.keep_seed, settings, "keep_seed")
         bind(self.steps, settings, "steps")
         bind(self.until, settings, "layout_until")
         bind(self.both, settings, "control_both")

@@ -40,9 +40,11 @@ class RegionSection(Section):
         self.draw_button = button("Draw region", tip, self.draw)
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
-        self.list.setToolTip("Click to select a region. Right-click to rename or delete it.")
+        tip = "Click to select a region, double-click to go to it. Right-click to rename or delete."
+        self.list.setToolTip(tip)
         self.list.currentItemChanged.connect(self._chosen)
-        self.list.itemClicked.connect(lambda _: self._go())
+        self.list.itemClicked.connect(lambda _: self._show())
+        self.list.itemDoubleClicked.connect(lambda _: self._go())
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
         self.hint = Text(small=True)
@@ -50,8 +52,11 @@ class RegionSection(Section):
         self.stack(self.list, self.hint, self.similar)
 
     def add_region(self) -> None:
-        if self.session.slides.current is not None:
-            self.regions.add(self.link.view_centre())
+        if self.session.slides.current is None:
+            return
+        item = self.regions.add(self.link.view_centre())
+        if item is not None:
+            self.link.bring_into_view(item.region)
 
     def draw(self) -> None:
         if self.session.slides.ready:
@@ -63,8 +68,9 @@ class RegionSection(Section):
         self._list(self.regions.current)
         self.hint.say(self._hint())
         self.similar.refresh()
-        undo = self.regions.last_removed is not None and self.note_now()
-        self.report(action="Restore region" if undo else "", act=self.regions.undo_remove)
+        removed = len(self.regions.last_removed) if self.note_now() else 0
+        undo = ("", "Restore region")[removed] if removed < 2 else f"Restore {removed} regions"
+        self.report(action=undo, act=self.regions.undo_remove)
 
     def _list(self, items: list[RegionItem]) -> None:
         lines = [(item.number, _line(item, self.session)) for item in items]
@@ -93,10 +99,13 @@ class RegionSection(Section):
         if entry is not None:
             self.regions.activate(entry.data(NUMBER))
 
-    def _go(self, always: bool = False) -> None:
-        item = self.regions.active
-        if item is not None:
-            self.link.go_to(item.region, always)
+    def _show(self) -> None:
+        if self.regions.active is not None:
+            self.link.bring_into_view(self.regions.active.region)
+
+    def _go(self) -> None:
+        if self.regions.active is not None:
+            self.link.go_to(self.regions.active.region)
 
     def _menu(self, position: QPoint) -> None:
         entry = self.list.itemAt(position)
@@ -104,7 +113,7 @@ class RegionSection(Section):
             return
         number = entry.data(NUMBER)
         menu = QMenu(self)
-        menu.addAction("Go to region", lambda: self._go(always=True))
+        menu.addAction("Go to region", self._go)
         menu.addAction("Rename region…", lambda: self._rename(number))
         menu.addAction("Delete region", lambda: self.regions.remove(number))
         menu.exec(self.list.mapToGlobal(position))

@@ -33,7 +33,7 @@ class ResultsSection(Section):
         gallery = session.gallery
         self.hint = Text("Variants appear here and exactly over their region.", small=True)
         self.count = Text(small=True)
-        self.strip = Strip(gallery, session.background)
+        self.strip = Strip(gallery, session.background, session.grids.caption)
         self.strip.menu_wanted.connect(self._menu)
         self.swipe = check_box(
             "Swipe",
@@ -53,6 +53,8 @@ class ResultsSection(Section):
         self.add(self.swipe, self.divider)
         self.stack(self.sides)
         self.foot.addWidget(self.keys)
+        for result in gallery.results:  # of a session that went on without a dock
+            self.strip.add(result)
         gallery.added.connect(self.strip.add)
         gallery.removed.connect(self.strip.remove)
 
@@ -110,7 +112,7 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
         menu.addAction("Swipe against visible variant", lambda: gallery.swipe_against(result))
     menu.addSeparator()
     menu.addAction("Use these settings", lambda: settings.use(request))
-    menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
+    menu.addAction("Use this seed", lambda: settings.repeat_seed(result.seed))
     menu.addAction("Use as style", lambda: session.styles.add_variant(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()

@@ -88,7 +88,7 @@ class SimilarPanel(QWidget):
             match.percent,
             f"{match.percent} similar: 100 % is identical, 0 % the average of the slide.\n"
             "Click to go there. Right-click to add a region or use it as a style.",
-            lambda: self.link.go_to(match.region, always=True),
+            lambda: self.link.go_to(match.region),
             f"Go to a match, {match.percent} similar",
         )
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
@@ -102,7 +102,7 @@ class SimilarPanel(QWidget):
 
     def menu(self, match: Match) -> QMenu:
         menu = QMenu(self)
-        menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
+        menu.addAction("Go to match", partial(self.link.go_to, match.region))
         similar, item = self.session.similar, self.session.regions.active
         menu.addAction("Add region here", lambda: similar.add_region(match))
         style = menu.addAction("Use as style", lambda: similar.use_style(match))

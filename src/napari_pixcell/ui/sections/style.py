@@ -21,7 +21,7 @@ from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import Bar, Text, allow, button, number, tool_button
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, calm_wheel, number, tool_button
 from napari_pixcell.words import file_size
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
@@ -160,8 +160,13 @@ class StyleSection(Section):
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
         self._show_cache()
-        retry = missing and self.problem_now()
-        self.report(action="Retry" if retry else "", act=self._embed)
+        library = self.session.library
+        if missing and self.problem_now():
+            self.report(action="Retry", act=self._embed)
+        elif library.last_removed is not None and not self.problem_now():
+            self.report(action="Restore style", act=library.undo_remove)
+        else:
+            self.report()
 
     def _show_progress(self, active: RegionItem | None, style: RegionItem | None) -> None:
         job = style.embedding_job if style is not None else None
@@ -295,6 +300,7 @@ class _Share(QWidget):
         line.setStretch(0, 3)
         line.setStretch(1, 2)
         column(self, line)
+        calm_wheel(self)
 
     def _choose(self, ref: Ref) -> None:
         _restyle(self.session, lambda style: style.with_ref(self.index, ref))

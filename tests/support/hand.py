@@ -1,0 +1,195 @@
+"""A hand on mouse and keyboard: events of the window system, as a person's (xdotool, XTest).
+
+Nothing is called in the program itself. Each act waits until its last event has arrived in the
+program, so that what follows also shows when nothing has happened.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, QObject, QPoint
+from qtpy.QtWidgets import QApplication, QTabBar, QWidget
+
+PROGRAMS = "openbox", "xdotool"
+PATIENCE_MS = 60_000
+LEFT, MIDDLE, RIGHT, WHEEL_UP, WHEEL_DOWN = 1, 2, 3, 4, 5
+STEPS = 6  # of the mouse along each line of a drag
+
+
+def missing() -> list[str]:
+    """Return the programs that are needed and not installed."""
+    return [name for name in PROGRAMS if shutil.which(name) is None]
+
+
+# Without the usual bindings, of which Alt-click moves a window.
+SETTINGS = '<openbox_config xmlns="http://openbox.org/3.4/rc"><keyboard/><mouse/></openbox_config>'
+
+
+@contextmanager
+def window_manager(folder: Path) -> Iterator[None]:
+    """Run a window manager on the display of the tests, with its settings in a folder."""
+    settings = folder / "openbox.xml"
+    settings.write_text(SETTINGS)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(["openbox", "--config-file", str(settings)], **silent)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class _Arrivals(QObject):
+    """Counts the events that come from the window system, by their types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: dict[QEvent.Type, int] = {}
+
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.spontaneous():
+            self.counts[event.type()] = self.counts.get(event.type(), 0) + 1
+        return False
+
+
+class Hand:
+    """Moves the mouse over a window of napari, clicks, drags, scrolls and types."""
+
+    def __init__(self, viewer: Viewer, qtbot: Any) -> None:
+        self.viewer, self._qtbot = viewer, qtbot
+        self._arrivals = _Arrivals()
+        application = QApplication.instance()
+        assert application is not None
+        application.installEventFilter(self._arrivals)
+
+    def lift(self) -> None:
+        """Stop listening."""
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self._arrivals)
+
+    # -- places ------------------------------------------------------------------------------
+
+    def place_of(self, target: Any) -> QPoint:
+        """Return the place on the screen of a widget's centre, or of a world point (y, x)."""
+        if isinstance(target, QPoint):
+            return target
+        if isinstance(target, QWidget):
+            assert target.isVisible(), f"{target.objectName()} is not visible"
+            place = target.mapToGlobal(target.rect().center())
+            top = QApplication.widgetAt(place)
+            shown = top is not None and (top is target or target.isAncestorOf(top))
+            assert shown, f"{target.objectName() or target.toolTip()} is not in view"
+            return place
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        camera = self.viewer.scene.camera
+        y, x = (float(value) for value in target)
+        across = (x - camera.center[-1]) * camera.zoom + canvas.width() / 2
+        down = (y - camera.center[-2]) * camera.zoom + canvas.height() / 2
+        return canvas.mapToGlobal(QPoint(round(across), round(down)))
+
+    def tab(self, bar: QTabBar, index: int) -> QPoint:
+        """Return the place of a tab."""
+        return bar.mapToGlobal(bar.tabRect(index).center())
+
+    # -- acts --------------------------------------------------------------------------------
+
+    def move(self, target: Any) -> None:
+        """Move the mouse over something."""
+        self._run(["mousemove", *self._at(target)])
+
+    def click(self, target: Any, button: int = LEFT, held: str = "", times: int = 1) -> None:
+        """Click on something, with a key held down if one is named."""
+        press = ["click", "--repeat", str(times), "--delay", "20", str(button)]
+        self._with_key(held, ["mousemove", *self._at(target), *press])
+        self._wait(QEvent.Type.MouseButtonRelease)
+
+    def double_click(self, target: Any) -> None:
+        """Click twice in quick succession."""
+        press = ["click", "--repeat", "2", "--delay", "30", "1"]
+        self._expect(QEvent.Type.MouseButtonRelease, 2)
+        self._run(["mousemove", *self._at(target), *press])
+        self._wait(QEvent.Type.MouseButtonRelease)
+
+    def drag(self, *path: Any, held: str = "") -> None:
+        """Press at the first place, move through the others, and release at the last."""
+        places = [self.place_of(target) for target in path]
+        act = ["mousemove", str(places[0].x()), str(places[0].y()), "mousedown", "1"]
+        for first, second in pairwise(places):
+            for step in range(1, STEPS + 1):
+                x = first.x() + (second.x() - first.x()) * step // STEPS
+                y = first.y() + (second.y() - first.y()) * step // STEPS
+                act += ["mousemove", str(x), str(y), "sleep", "0.01"]
+        self._with_key(held, [*act, "mouseup", "1"])
+        self._wait(QEvent.Type.MouseButtonRelease)
+
+    def wheel(self, target: Any, notches: int) -> None:
+        """Turn the wheel over something: upwards if positive."""
+        button = WHEEL_UP if notches > 0 else WHEEL_DOWN
+        turn = ["click", "--repeat", str(abs(notches)), "--delay", "10", str(button)]
+        self._expect(QEvent.Type.Wheel)
+        self._run(["mousemove", *self._at(target), *turn])
+        self._wait(QEvent.Type.Wheel)
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after another, such as "ctrl+z"; where the focus is."""
+        for key in keys:
+            self._expect(QEvent.Type.KeyRelease)
+            self._run(["key", key])
+            self._wait(QEvent.Type.KeyRelease)
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        self._expect(QEvent.Type.KeyRelease, len(text))
+        self._run(["type", "--delay", "5", text])
+        self._wait(QEvent.Type.KeyRelease)
+
+    @contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Hold a key down."""
+        self._expect(QEvent.Type.KeyPress)
+        self._run(["keydown", key])
+        self._wait(QEvent.Type.KeyPress)
+        yield
+        self._expect(QEvent.Type.KeyRelease)
+        self._run(["keyup", key])
+        self._wait(QEvent.Type.KeyRelease)
+
+    def choose(self, box: QWidget, row: int) -> None:
+        """Choose an entry of a combo box by opening it with the mouse and pressing keys."""
+        self.click(box)
+        self.press("Home", *["Down"] * row, "Return")
+
+    # -- waiting -----------------------------------------------------------------------------
+
+    def _at(self, target: Any) -> Sequence[str]:
+        place = self.place_of(target)
+        return str(place.x()), str(place.y())
+
+    def _with_key(self, held: str, act: list[str]) -> None:
+        self._expect(QEvent.Type.MouseButtonRelease)
+        self._run(["keydown", held, *act, "keyup", held] if held else act)
+
+    def _expect(self, kind: QEvent.Type, more: int = 1) -> None:
+        self._wanted = self._arrivals.counts.get(kind, 0) + more
+
+    def _wait(self, kind: QEvent.Type) -> None:
+        def arrived() -> bool:
+            return self._arrivals.counts.get(kind, 0) >= self._wanted
+
+        self._qtbot.waitUntil(arrived, timeout=PATIENCE_MS)
+
+    def _run(self, act: Sequence[str]) -> None:
+        process = subprocess.Popen(["xdotool", *act], env=os.environ)
+        while process.poll() is None:  # the window must answer meanwhile
+            self._qtbot.wait(2)
+        assert process.returncode == 0, act

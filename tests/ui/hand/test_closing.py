@@ -1,0 +1,62 @@
+"""The dock is closed by its ✕ while something runs, and opened again."""
+
+from __future__ import annotations
+
+from hand import Hand
+from qtpy.QtWidgets import QPushButton, QWidget
+from scripted import preview
+
+from napari_pixcell.engine.events import Finished, Preview
+from napari_pixcell.ui.dock import PixCellStudio
+
+
+def cross(studio: PixCellStudio) -> QWidget:
+    """Return the button that closes the dock."""
+    title = studio.parentWidget().titleBarWidget()
+    return next(b for b in title.findChildren(QPushButton) if "Close" in b.objectName())
+
+
+def test_a_closed_dock_goes_on_and_shows_its_results_when_it_is_opened_again(
+    ready, client, viewer, hand: Hand, press_on, settle, qtbot
+) -> None:
+    press_on(ready, ready.region.add_button)
+    press_on(ready, ready.layout_.segmentation.segment_button)
+    press_on(ready, ready.generate.generate_button)
+    client.play(1)
+    settle(ready)
+    request, on_event = client.waiting[0]
+    on_event(Preview(1, preview(request)))
+    settle(ready)
+    session = ready.session
+    assert viewer.layers["Synthetic preview"].visible
+    hand.click(cross(ready))
+    qtbot.waitUntil(lambda: "PixCell studio" not in viewer.window.dock_widgets, timeout=60_000)
+    qtbot.waitUntil(lambda: not ready._pump.isActive(), timeout=60_000)
+    assert not client.closed
+    assert not viewer.layers["Synthetic preview"].visible
+    client.play()
+    qtbot.waitUntil(lambda: client.closed, timeout=60_000)
+    assert len(session.gallery.results) >= 4
+
+
+def test_a_dock_takes_over_the_session_that_went_on(
+    ready, client, viewer, hand: Hand, press_on, settle, qtbot
+) -> None:
+    press_on(ready, ready.region.add_button)
+    press_on(ready, ready.layout_.segmentation.segment_button)
+    press_on(ready, ready.generate.generate_button)
+    client.play(2)
+    settle(ready)
+    session = ready.session
+    hand.click(cross(ready))
+    qtbot.waitUntil(lambda: not ready._pump.isActive(), timeout=60_000)
+    _, again = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    settle(again)
+    assert again.session is session and not client.closed
+    assert again.slide.note.text() == "Your work continued while the dock was closed."
+    names = [layer.name for layer in viewer.layers]
+    assert sorted(names) == sorted({*names}) and "Layout · Region 1" in names
+    assert again.results.count.text() == "2 variants"
+    client.waiting.pop(0)[1](Finished())
+    settle(again)
+    assert not session.busy
