@@ -19,6 +19,7 @@ from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, scrolled
 from napari_pixcell.ui.docked import Docked, Release
+from napari_pixcell.ui.dropping import CanvasDrops
 from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
@@ -104,6 +105,8 @@ class PixCellStudio(Docked):
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
+        self._drops = CanvasDrops(napari_viewer, self.take)
+        self.link.at_close(self._drops.end)
         self.run(self.session.pump, self.link.close, self.keys.close)
         self.destroyed.connect(self._end)
         self.session.changed.connect(self.refresh_soon)
@@ -137,6 +140,7 @@ class PixCellStudio(Docked):
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self._guard.watch(outermost(self))
+        self._drops.watch(outermost(self))
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
     def let_go(self) -> None:
