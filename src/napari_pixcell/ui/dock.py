@@ -25,7 +25,6 @@ from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.leaving import WindowGuard, outermost
-from napari_pixcell.ui.review.dock import open_review
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset import DatasetSection
 from napari_pixcell.ui.sections.export import ExportSection
@@ -183,6 +182,8 @@ class PixCellStudio(Docked):
             self.slide.open(path)
 
     def open_review(self) -> None:
+        from napari_pixcell.ui.review.dock import open_review  # slow to import
+
         open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:

@@ -35,7 +35,7 @@ from napari_pixcell.worker.requests import AnyRequest
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10
+NICENESS = 5
 
 
 class Worker:

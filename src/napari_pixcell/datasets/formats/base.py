@@ -122,7 +122,6 @@ class Format:
     """Writes pairs in a format; one object per conversion."""
 
     name: ClassVar[str]
-    words: ClassVar[str]
     how: ClassVar[str]  # how to open it, for the README
     needs_masks: ClassVar[bool] = True
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from napari_pixcell.datasets.marks import safe_name
-from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Task, Tasks
 
@@ -42,7 +39,8 @@ class DatasetUses:
 
     def report(self, folder: Path) -> None:
         def work(progress: Callable[[int, int], None]) -> str:
-            from napari_pixcell.datasets.report import write_report
+            from napari_pixcell.datasets.report.writing import write_report  # slow to import
+            from napari_pixcell.datasets.store.dataset import Dataset
 
             dataset = Dataset(folder)
             path = write_report(dataset, folder / "report.html", progress)
@@ -67,7 +65,10 @@ class DatasetUses:
         """
 
         def work(progress: Callable[[int, int], None]) -> str:
-            from napari_pixcell.datasets.formats import convert
+            from napari_pixcell.datasets.formats.converting import convert  # slow to import
+            from napari_pixcell.datasets.marks import safe_name
+            from napari_pixcell.datasets.splits import Split
+            from napari_pixcell.datasets.store.dataset import Dataset
 
             dataset = Dataset(folder)
             out = into / f"{safe_name(dataset.description.name)}-{kind}"
