@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from napari_pixcell.studio.generation import pacing
 from napari_pixcell.studio.generation.pacing import LONGEST_S, ON_TIME_S, SHARE, DrawingPace
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "ON_TIME_S", ON_TIME_S)  # other tests draw at every turn
 
 
 class Turns:

@@ -40,9 +40,7 @@ class RegionSection(Section):
         self.draw_button = button("Draw region", tip, self.draw)
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
-        self.list.setToolTip(
-            "Click to select a region, double-click to go to it. Right-click to rename or delete it."
-        )
+        self.list.setToolTip("Click to select a region, double-click to go to it. Right-click to rename or delete it.")
         self.list.currentItemChanged.connect(self._chosen)
         self.list.itemClicked.connect(lambda _: self._show())
         self.list.itemDoubleClicked.connect(lambda _: self._go())
