@@ -128,7 +128,8 @@ class ThresholdsPanel(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session, settings = session, session.settings
-        self.sensitivity = slider(-1, 1, "Move right to include paler nuclei, left to keep the dark ones")
+        tip = "Move right to include paler nuclei, left to keep the dark ones"
+        self.sensitivity = slider(-1, 1, tip)
         self.more = slider(-6, 6, "Move right for more cells (minus Cellpose's cell probability)")
         self.shape = slider(0.1, 3, "Move right to accept irregular shapes (Cellpose)")
         self.smallest = number(0, 500, "Smaller cells are removed", decimals=0, unit=" µm²", step=5)
