@@ -33,7 +33,7 @@ from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
-from napari_pixcell.worker.process import NICENESS
+from napari_pixcell.worker.process import LOWEST, STEPS_BACK
 
 
 def style() -> PackedArray:
@@ -76,7 +76,7 @@ def test_the_window_comes_before_its_worker(client: WorkerClient) -> None:
     if sys.platform == "win32":
         assert worker.nice() == psutil.BELOW_NORMAL_PRIORITY_CLASS
     else:
-        assert worker.nice() == max(own.nice(), NICENESS)
+        assert worker.nice() == min(own.nice() + STEPS_BACK, LOWEST)
         threads = (Path("/proc") / str(worker.pid) / "task").glob("*/stat")
         values = [int(one.read_text().rpartition(")")[2].split()[16]) for one in threads]
         assert set(values) <= {worker.nice()}

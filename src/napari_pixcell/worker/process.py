@@ -35,7 +35,7 @@ from napari_pixcell.worker.requests import AnyRequest
 
 log = logging.getLogger(__name__)
 
-NICENESS = 5
+STEPS_BACK, LOWEST = 5, 19  # of nice; 5 leaves a quarter of a contested core
 
 
 class Worker:
@@ -193,7 +193,7 @@ def step_back() -> None:
         if sys.platform == "win32":
             own.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
         else:
-            own.nice(max(own.nice(), NICENESS))
+            own.nice(min(own.nice() + STEPS_BACK, LOWEST))
 
 
 def main() -> None:
