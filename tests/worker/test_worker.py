@@ -33,7 +33,7 @@ from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
-from napari_pixcell.worker.process import LOWEST, STEPS_BACK
+from napari_pixcell.worker.priority import LOWEST, STEPS_BACK
 
 
 def style() -> PackedArray:

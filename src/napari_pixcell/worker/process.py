@@ -9,10 +9,7 @@ import queue
 import sys
 import threading
 import traceback
-from contextlib import suppress
 from typing import IO, Any
-
-import psutil
 
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -34,8 +31,6 @@ from napari_pixcell.worker.protocol import (
 from napari_pixcell.worker.requests import AnyRequest
 
 log = logging.getLogger(__name__)
-
-STEPS_BACK, LOWEST = 5, 19  # of nice; 5 leaves a quarter of a contested core
 
 
 class Worker:
@@ -183,22 +178,8 @@ def _sentence(error: Exception) -> str:
     return f"The request failed ({kind}). Try again; if it fails again, report the log."
 
 
-def step_back() -> None:
-    """Lower the priority of this process, so that the window gets the CPU first.
-
-    Threads inherit it, so it comes before any of them. Their number stays: pixels depend on it.
-    """
-    with suppress(psutil.Error, OSError):  # a system that refuses it serves the window later
-        own = psutil.Process()
-        if sys.platform == "win32":
-            own.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-        else:
-            own.nice(min(own.nice() + STEPS_BACK, LOWEST))
-
-
 def main() -> None:
     """Serve the process that started this one."""
-    step_back()
     # Whatever libraries print must not mix with the messages.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
