@@ -1,4 +1,4 @@
-"""Runs the worker: ``python -m napari_pixcell.worker``."""
+"""Entry point of the worker process, which :class:`~.client.WorkerClient` starts."""
 
 from napari_pixcell.worker.priority import step_back
 
