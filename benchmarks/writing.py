@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 import psutil
 from drawn_dataset import labels_of, picture_of
 
-from napari_pixcell.datasets.formats import FORMATS, convert
+from napari_pixcell.datasets.formats import FORMATS
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import (
     Dataset,

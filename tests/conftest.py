@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from napari_pixcell.models.families import get_family
+from napari_pixcell.studio.generation import pacing
 
 if TYPE_CHECKING:
     from napari_pixcell.worker.client import WorkerClient
@@ -78,6 +80,14 @@ def quick_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_at_once() -> Iterator[None]:
+    """Draw progress and previews at every turn: in tests the turns are late, and are looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pacing, "ON_TIME_S", math.inf)
         yield
 
 

@@ -21,9 +21,10 @@ from PIL import Image
 from tifffile import TiffFile
 
 from napari_pixcell.datasets.export import read_record
-from napari_pixcell.datasets.formats import FORMATS, convert
+from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.formats.about import hub_licence
 from napari_pixcell.datasets.formats.base import Format
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import (
     MANIFEST,
@@ -184,7 +185,7 @@ def test_a_killed_conversion_can_be_repeated(dataset: Dataset, tmp_path: Path) -
     code = (
         "import os, sys\n"
         "from napari_pixcell.datasets.store.dataset import Dataset\n"
-        "from napari_pixcell.datasets.formats import convert\n"
+        "from napari_pixcell.datasets.formats.converting import convert\n"
         "stop = lambda done, total: os.kill(os.getpid(), 9) if done == 3 else None\n"
         "convert(Dataset(sys.argv[1]), 'webdataset', sys.argv[2], on_progress=stop)\n"
     )

@@ -11,7 +11,7 @@ from drawn_engine import DIMENSION, DrawnEngine, drawn_recipe, flat_picture
 from faults import count, killed
 from PIL import Image
 
-from napari_pixcell.datasets.formats import convert
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.recipe.making import make_dataset as follow
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest

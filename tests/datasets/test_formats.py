@@ -19,7 +19,8 @@ from PIL import Image
 from scipy import ndimage
 from tifffile import TiffFile, imread
 
-from napari_pixcell.datasets.formats import FORMATS, convert
+from napari_pixcell.datasets.formats import FORMATS
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.formats.yolo import rings
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import (

@@ -27,7 +27,7 @@ from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.opening import prepare_dataset
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.report.writing import write_report
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parts import PARTS, part_paths, read_part

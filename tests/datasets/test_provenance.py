@@ -38,7 +38,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import read_record
 from napari_pixcell.datasets.recipe.preparing import begin
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.report.writing import write_report
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset

@@ -22,12 +22,12 @@ from tifffile import imwrite
 
 from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import read_record
-from napari_pixcell.datasets.formats import convert
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.marks import read_marked
 from napari_pixcell.datasets.recipe.making import make_dataset as make
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.report.sheets import write_first_sheet
+from napari_pixcell.datasets.report.writing import write_report
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset

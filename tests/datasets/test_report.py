@@ -15,11 +15,10 @@ from drawn_dataset import make_dataset
 from PIL import Image
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.report.charts import histogram
 from napari_pixcell.datasets.report.sheets import ranked, small_outlined
 from napari_pixcell.datasets.report.sources import licences, references
-from napari_pixcell.datasets.report.writing import render
+from napari_pixcell.datasets.report.writing import render, write_report
 from napari_pixcell.datasets.store.checks import Checks, Limit
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide

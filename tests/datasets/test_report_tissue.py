@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.quality.copies import RealTiles
 from napari_pixcell.datasets.recipe.preparing import private_folder
-from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.report.charts import scatter
 from napari_pixcell.datasets.report.tissue import TissueComparison, compare_with_tissue
-from napari_pixcell.datasets.report.writing import render
+from napari_pixcell.datasets.report.writing import render, write_report
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, keep_embedding

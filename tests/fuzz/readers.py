@@ -189,9 +189,9 @@ def read_session(path: Path) -> None:
 
 
 def read_dataset(path: Path) -> None:
-    from napari_pixcell.datasets.formats import convert
+    from napari_pixcell.datasets.formats.converting import convert
     from napari_pixcell.datasets.parallel.joining import join_dataset
-    from napari_pixcell.datasets.report import write_report
+    from napari_pixcell.datasets.report.writing import write_report
     from napari_pixcell.datasets.store.completeness import check_dataset
     from napari_pixcell.datasets.store.dataset import Dataset
     from napari_pixcell.errors import PixCellError

@@ -13,7 +13,7 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QProgressBar, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
@@ -22,13 +22,11 @@ from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
-from napari_pixcell.ui.widgets import Bar
 from napari_pixcell.worker.client import WorkerClient
 
 SIZE = 1000, 600  # small, since the CPU renders every pixel
 PUMP_MS = 10
 SHORT_MS = 60
-STYLE_ANIMATION_UPDATE = 213  # a QEvent.Type that PyQt6 does not name
 
 
 @pytest.fixture(autouse=True)
@@ -144,20 +142,6 @@ def own_context() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VispyCanvas, "_clean_and_update_scenegraph", clean_there)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def still_bars() -> Iterator[None]:
-    """Stop the pulse of progress bars: each of its 30 frames a second draws the whole window."""
-
-    def event(bar: Bar, event: QEvent) -> bool:
-        if event.type() == STYLE_ANIMATION_UPDATE:
-            return False  # ignored, whereupon Qt stops it
-        return QProgressBar.event(bar, event)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Bar, "event", event, raising=False)
         yield
 
 

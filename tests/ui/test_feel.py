@@ -28,7 +28,7 @@ from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.arrange import More
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.key_table import KEYS, TABLE
-from napari_pixcell.ui.widgets import WHY
+from napari_pixcell.ui.widgets import WHY, Bar
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 
@@ -201,3 +201,13 @@ def test_eight_docks_leave_nothing_behind(viewer, qtbot, settle, listeners) -> N
     assert len(QApplication.allWidgets()) - widgets < 20
     assert sum(ref() is not None for ref in sessions) <= 1
     assert np.isfinite(viewer.layers[0].scale).all()  # the slide itself stays
+
+
+def test_a_bar_shows_that_work_has_begun_without_moving(qtbot) -> None:
+    bar = Bar()
+    qtbot.addWidget(bar)
+    for done, total in ((0, 0), (0, 20)):
+        bar.advance(done, total)
+        assert 0 < bar.value() < bar.maximum() / 10  # Qt moves a bar whose range is empty
+    bar.advance(3, 20)
+    assert (bar.value(), bar.maximum()) == (3, 20)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from tiny_cellpose import discs
 from worker_blocks import exists
@@ -32,6 +33,7 @@ from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
+from napari_pixcell.worker.priority import LOWEST, STEPS_BACK
 
 
 def style() -> PackedArray:
@@ -66,6 +68,18 @@ def test_a_long_log_is_rotated_when_a_worker_starts(client: WorkerClient, log: P
 def test_code_in_the_current_folder_is_not_run(client: WorkerClient, log: Path) -> None:
     assert client.process_id is not None  # its folder has a torch.py
     assert not (log.parent / "executed").exists()
+
+
+def test_the_window_comes_before_its_worker(client: WorkerClient) -> None:
+    list(client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events())
+    own, worker = psutil.Process(), psutil.Process(client.process_id)
+    if sys.platform == "win32":
+        assert worker.nice() == psutil.BELOW_NORMAL_PRIORITY_CLASS
+    else:
+        assert worker.nice() == min(own.nice() + STEPS_BACK, LOWEST)
+        threads = (Path("/proc") / str(worker.pid) / "task").glob("*/stat")
+        values = [int(one.read_text().rpartition(")")[2].split()[16]) for one in threads]
+        assert set(values) <= {worker.nice()}
 
 
 def test_unreadable_messages_do_not_stop_a_worker(client: WorkerClient) -> None:

@@ -1,7 +1,6 @@
 """Layouts of cells: reading, segmenting, editing, stamping, inventing. No torch, no Qt."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.layout import (
@@ -12,6 +11,7 @@ from napari_pixcell.cells.layout import (
     count_cells,
     describe,
 )
+from napari_pixcell.late import late
 
 if TYPE_CHECKING:
     from napari_pixcell.cells.inventing.invent import Invented, invent
@@ -62,23 +62,19 @@ __all__ = [
 ]
 
 # Imported on first use, because scikit-image, scipy and shapely take 0.3 s.
-_LATE = {
-    "inventing.invent": ("Invented", "invent"),
-    "inventing.measuring": ("measure",),
-    "outlines": ("Outlines", "outlines_of", "rasterise"),
-    "reading.gathering": ("CellsFile",),
-    "reading.opening": ("read_cells",),
-    "inventing.scatter": ("Scatter",),
-    "segmentation": ("segment_nuclei",),
-    "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
-    "inventing.stamps": ("StampLibrary", "default_library"),
-    "inventing.varying": ("vary",),
-    "writing": ("export_layout", "write_cellpose", "write_geojson", "write_labels"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _LATE.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = late(
+    __name__,
+    {
+        "inventing.invent": ("Invented", "invent"),
+        "inventing.measuring": ("measure",),
+        "outlines": ("Outlines", "outlines_of", "rasterise"),
+        "reading.gathering": ("CellsFile",),
+        "reading.opening": ("read_cells",),
+        "inventing.scatter": ("Scatter",),
+        "segmentation": ("segment_nuclei",),
+        "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
+        "inventing.stamps": ("StampLibrary", "default_library"),
+        "inventing.varying": ("vary",),
+        "writing": ("export_layout", "write_cellpose", "write_geojson", "write_labels"),
+    },
+)

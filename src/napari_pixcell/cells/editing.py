@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # whose parts are imported when they are first used
 from numpy.typing import NDArray
-from scipy import ndimage
 
 AROUND = 64  # px searched around a point first; doubled until the cell is complete
 CLOSES = 2  # px; gaps this wide are closed when two cells are merged
@@ -83,8 +83,8 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
     top, left, part = _about_all(labels, boxes)
     part[part == gone] = kept
     cell = np.pad(part == kept, CLOSES)
-    disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), CLOSES)
-    closed = ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
+    disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), CLOSES)
+    closed = scipy.ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
     part[closed & (part == 0)] = kept
     return _patch(labels, top, left, part)
 
@@ -109,8 +109,8 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
     found = False
     for label in touched:
         cell = part == label
-        pieces, count = ndimage.label(cell & ~cut)
-        before = ndimage.label(cell)[1]
+        pieces, count = scipy.ndimage.label(cell & ~cut)
+        before = scipy.ndimage.label(cell)[1]
         if count <= before:
             continue
         found = True
@@ -120,7 +120,7 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
         names[order[1:]] = np.arange(next_label, next_label + count - 1)
         next_label += count - 1
         # The pixels of the line go to the nearest part, so that no area is lost.
-        nearest = ndimage.distance_transform_edt(
+        nearest = scipy.ndimage.distance_transform_edt(
             pieces == 0, return_distances=False, return_indices=True
         )
         part[cell] = names[pieces[tuple(nearest)]][cell]
@@ -132,7 +132,7 @@ def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
     label = label_at(labels, point)
     if label:
         top, left, part = _around(labels, point, label)
-        holes = ndimage.binary_fill_holes(part == label) & (part == 0)
+        holes = scipy.ndimage.binary_fill_holes(part == label) & (part == 0)
         part = np.where(holes, label, part)
         return _patch(labels, top, left, part) if holes.any() else None
     hole = _hole_at(labels, point)
@@ -140,7 +140,7 @@ def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
         return None
     top, left, mask = hole
     part = labels[top : top + mask.shape[0], left : left + mask.shape[1]].copy()
-    rim = part[ndimage.binary_dilation(mask) & ~mask]
+    rim = part[scipy.ndimage.binary_dilation(mask) & ~mask]
     if len(np.unique(rim)) != 1 or not rim[0]:
         return None  # background that several cells enclose by chance
     part[mask] = rim[0]
@@ -157,7 +157,7 @@ def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
         return None
     top, left, part = _around(labels, point, label, margin=abs(pixels) + 1)
     cell = part == label
-    distance = ndimage.distance_transform_edt(~cell if pixels > 0 else np.pad(cell, 1))
+    distance = scipy.ndimage.distance_transform_edt(~cell if pixels > 0 else np.pad(cell, 1))
     if pixels > 0:
         part = np.where((distance <= pixels) & (part == 0), label, part)
     else:
@@ -242,7 +242,7 @@ def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.b
     while reach <= 8 * AROUND:  # larger areas are not holes of a cell
         top, left = max(0, y - reach), max(0, x - reach)
         background = labels[top : y + reach + 1, left : x + reach + 1] == 0
-        pieces = ndimage.label(background)[0]
+        pieces = scipy.ndimage.label(background)[0]
         mask = pieces == pieces[y - top, x - left]
         if not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()):
             return top, left, mask
@@ -292,7 +292,7 @@ def fit(
     if around.any():
         wide = np.zeros(around.shape, np.uint8)
         wide[y0 - v0 : y1 - v0, x0 - u0 : x1 - u0] = inside
-        if around[ndimage.maximum_filter(wide, 2 * gap + 1).view(bool)].any():
+        if around[scipy.ndimage.maximum_filter(wide, 2 * gap + 1).view(bool)].any():
             return None
     before = labels[y0:y1, x0:x1].copy()
     after = before.copy()

@@ -182,8 +182,8 @@ def check(options: cli.Options) -> cli.Result:
 )
 def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
-    from napari_pixcell.datasets.report import write_report
     from napari_pixcell.datasets.report.tissue import compare_with_tissue
+    from napari_pixcell.datasets.report.writing import write_report
     from napari_pixcell.datasets.store.table import PairTable
 
     workers = worker_count(options.workers)
@@ -215,7 +215,7 @@ def report(options: cli.Options) -> cli.Result:
 )
 def convert(options: cli.Options) -> cli.Result:
     """Convert the accepted pairs to the format of another program."""
-    from napari_pixcell.datasets.formats import convert as convert_dataset
+    from napari_pixcell.datasets.formats.converting import convert as convert_dataset
 
     split, workers = None, worker_count(options.workers)
     if options.split or options.test_split:

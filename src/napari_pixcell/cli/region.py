@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.marks import NEUTRAL
+from napari_pixcell.engine.record import NEUTRAL
 from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import snap, source_of
 from napari_pixcell.engine.tissue import size_at

@@ -1,7 +1,8 @@
 """Datasets of image–mask pairs: recipes, storage, checks, export. No torch, no Qt."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from napari_pixcell.late import late
 
 if TYPE_CHECKING:
     from napari_pixcell.datasets.export import PairWriter, load_manifest, read_record
@@ -9,12 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PairWriter", "load_manifest", "read_record", "safe_name"]
 
-# Imported on first use, so that processes that share work start in a tenth of the time.
-_LATE = {"export": ("PairWriter", "load_manifest", "read_record"), "marks": ("safe_name",)}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _LATE.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Imported on first use: the window opens before it writes anything.
+__getattr__ = late(
+    __name__, {"export": ("PairWriter", "load_manifest", "read_record"), "marks": ("safe_name",)}
+)

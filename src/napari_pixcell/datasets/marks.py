@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE, Record
+from napari_pixcell.engine.record import COMPOSITE_TYPE, NEUTRAL, SOURCE_TYPE, Record
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.withheld_start import without_start
 from napari_pixcell.slides.stored_picture import StoredPicture
@@ -31,7 +31,6 @@ XMP_TAG = 700  # TIFF's own number
 RECORD_TAG = 65_112  # TIFF tags from 65,000 on are free for anyone's use
 DESCRIPTION_TAG = 270
 WORD = "SYNTHETIC"
-NEUTRAL = "variant"  # name of an export for which the user chose none
 JPEG_QUALITY = 85
 QUICK = 1  # compression level: the last per cent is not worth the wait
 LONGEST_NAME = 80

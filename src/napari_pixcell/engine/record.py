@@ -23,6 +23,7 @@ from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
 ROWS_HASHED = 512  # at once
+NEUTRAL = "variant"  # name of an export for which the user chose none
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 COMPOSITE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"

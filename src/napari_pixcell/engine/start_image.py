@@ -8,8 +8,8 @@ the start as the autoencoder reconstructs it, never two images on top of each ot
 from __future__ import annotations
 
 import numpy as np
+import scipy  # whose parts are imported when they are first used
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from napari_pixcell.engine.canvas.plan import FACTOR, Canvas
 from napari_pixcell.engine.packed import PackedArray
@@ -181,7 +181,7 @@ def faded(part: NDArray[np.bool_], feather: int, top: int, stop: int) -> NDArray
     columns = np.flatnonzero(part.any(axis=0))
     if len(columns):
         across = slice(max(0, columns[0] - feather), columns[-1] + 1 + feather)
-        away = distance_transform_edt(~part[:, across])[top - above :][: len(seen)]
+        away = scipy.ndimage.distance_transform_edt(~part[:, across])[top - above :][: len(seen)]
         seen[:, across] = np.clip(1 - away / max(1, feather), 0, 1)
     return seen
 

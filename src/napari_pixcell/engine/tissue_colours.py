@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import OMIT_DEFAULT
 
@@ -165,6 +164,8 @@ def tissue_colours(pixels: NDArray[np.uint8], mpp: float | None = None) -> Tissu
     colours = count.colours()
     if mpp is None or not colours.enough:
         return colours
+    from napari_pixcell.cells import segment_nuclei  # slow to import
+
     classes = ClassCount()
     classes.add(pixels, segment_nuclei(pixels, mpp) > 0)
     return replace(colours, classes=classes.means())

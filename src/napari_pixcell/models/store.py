@@ -99,9 +99,9 @@ def find(part: Part) -> InstalledPart | None:
 def cache_repository(hub_id: str) -> Path:
     """Return the folder of a repository in the hub's cache."""
     from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
 
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model")
+    # The hub documents this name. Its own function for it takes as long to import as its client.
+    return Path(constants.HF_HUB_CACHE) / f"models--{hub_id.replace('/', '--')}"
 
 
 def missing(family: WeightSet) -> list[Part]:
@@ -147,6 +147,8 @@ def _in_folder(part: Part, folder: Path, where: Location) -> InstalledPart | Non
 
 
 def _in_cache(part: Part) -> InstalledPart | None:
+    if not cache_repository(part.hub_id).is_dir():
+        return None
     from huggingface_hub import try_to_load_from_cache
 
     files = {}

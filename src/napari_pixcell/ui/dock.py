@@ -19,12 +19,12 @@ from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, scrolled
 from napari_pixcell.ui.docked import Docked, Release
+from napari_pixcell.ui.dropping import CanvasDrops
 from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.leaving import WindowGuard, outermost
-from napari_pixcell.ui.review.dock import open_review
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset import DatasetSection
 from napari_pixcell.ui.sections.export import ExportSection
@@ -104,6 +104,8 @@ class PixCellStudio(Docked):
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
+        self._drops = CanvasDrops(napari_viewer, self.take)
+        self.link.at_close(self._drops.end)
         self.run(self.session.pump, self.link.close, self.keys.close)
         self.destroyed.connect(self._end)
         self.session.changed.connect(self.refresh_soon)
@@ -137,6 +139,7 @@ class PixCellStudio(Docked):
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self._guard.watch(outermost(self))
+        self._drops.watch(outermost(self))
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
     def let_go(self) -> None:
@@ -179,6 +182,8 @@ class PixCellStudio(Docked):
             self.slide.open(path)
 
     def open_review(self) -> None:
+        from napari_pixcell.ui.review.dock import open_review  # slow to import
+
         open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:

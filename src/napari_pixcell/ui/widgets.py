@@ -94,8 +94,14 @@ def readable(widget: QWidget, colour: str) -> str:
     return ON_LIGHT.get(colour, colour) if around.lightness() < 128 else colour
 
 
+BEGUN = 0.03  # part of a bar that is filled before the first step is done
+
+
 class Bar(QProgressBar):
-    """A thin progress bar. It pulses until the first step is done."""
+    """A thin progress bar. A short, still piece shows that work has begun.
+
+    Qt's own sign of that is a pulse, whose 30 frames a second each draw napari's whole window.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,8 +112,12 @@ class Bar(QProgressBar):
     def advance(self, done: int, total: int) -> None:
         # QProgressBar repaints the whole window at once; without updates it waits its turn.
         self.setUpdatesEnabled(False)
-        self.setRange(0, total if done else 0)
-        self.setValue(done)
+        if done and total:
+            self.setRange(0, total)
+            self.setValue(done)
+        else:
+            self.setRange(0, 1000)
+            self.setValue(round(1000 * BEGUN))
         self.setUpdatesEnabled(True)
 
 

@@ -29,7 +29,6 @@ from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import BatchRequest, GenerateRequest, SegmentRequest
-from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 from napari_pixcell.worker.blocks import SharedBlock
@@ -138,6 +137,8 @@ def pack_request(request: AnyRequest) -> tuple[dict[str, Any], ArrayBlock | None
 
 def slot_bytes(request: AnyRequest) -> int:
     """Return the size in bytes of the largest image among the results of a request."""
+    from napari_pixcell.evaluation.request import EvaluateRequest  # with the first request
+
     if isinstance(request, DatasetRequest | EvaluateRequest):
         return 1  # their images are on disk
     if isinstance(request, BatchRequest):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.engine.request_values import Request
-from napari_pixcell.evaluation.request import EvaluateRequest
+from typing import TYPE_CHECKING, TypeAlias
 
-AnyRequest = Request | DatasetRequest | EvaluateRequest
+if TYPE_CHECKING:  # the window imports a request when it makes one
+    from napari_pixcell.datasets.recipe.request import DatasetRequest
+    from napari_pixcell.engine.request_values import Request
+    from napari_pixcell.evaluation.request import EvaluateRequest
+
+AnyRequest: TypeAlias = "Request | DatasetRequest | EvaluateRequest"

@@ -126,7 +126,6 @@ class Format:
     """
 
     name: ClassVar[str]
-    words: ClassVar[str]
     how: ClassVar[str]  # how to open it, for the README
     needs_masks: ClassVar[bool] = True
 

@@ -18,7 +18,6 @@ class Coco(Format):
     """A folder of images and a file of instances for each part."""
 
     name = "coco"
-    words = "COCO: images, and their cells as RLE in a JSON file"
     how = """\
 Open annotations/instances….json with pycocotools or software based on it. The images are in the
 folder “images” of their part. Cells are compressed RLE, which preserves holes and separate pieces.

@@ -34,7 +34,6 @@ KINDS: dict[str, type[Format]] = {
     kind.name: kind
     for kind in (Cellpose, StarDist, Coco, Yolo, HuggingFace, WebDataset, OmeZarr, QuPath)
 }
-FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
 CONVERSION = "conversion.json"
 COPIED = ("style", "layout", "seed", "cells", "scores", "pixels")  # from the dataset's rows
@@ -82,7 +81,7 @@ def convert(
     dataset : Dataset
         Pairs that are added to it during the conversion are left out.
     format : str
-        One of :data:`FORMATS`.
+        One of :data:`KINDS`.
     out : Path
         A new or empty folder. It appears when it is complete.
     split : Split, optional
@@ -101,7 +100,7 @@ def convert(
     """
     if format not in KINDS:
         raise PixCellError(
-            f"There is no format “{format}”. Choose one of: {', '.join(sorted(FORMATS))}."
+            f"There is no format “{format}”. Choose one of: {', '.join(sorted(KINDS))}."
         )
     out, kind = Path(out).absolute(), KINDS[format]
     with Processes(workers) as processes:

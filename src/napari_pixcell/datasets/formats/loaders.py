@@ -18,7 +18,6 @@ class HuggingFace(Format):
     """A folder for each part with images, masks and ``metadata.jsonl``."""
 
     name = "huggingface"
-    words = "Hugging Face imagefolder: images, masks and a dataset card"
     how = """\
 Load it with `datasets.load_dataset("imagefolder", data_dir=FOLDER)`, or from the hub after
 uploading the folder. Each row has an `image` and, if there are masks, a `mask`, in which 0 is
@@ -47,7 +46,6 @@ class WebDataset(Format):
     """Shards ``PART-000000.tar`` of ``KEY.png``, ``KEY.mask.tif`` and ``KEY.json``."""
 
     name = "webdataset"
-    words = "WebDataset: tar files of 1,000 pairs each"
     how = """\
 Open it with webdataset.WebDataset("NAME-{000000..LAST}.tar"). A sample has “png”, “mask.tif” (0 is
 background, each cell has a number) and “json” with its style, layout and seed.

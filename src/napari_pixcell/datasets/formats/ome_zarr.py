@@ -15,7 +15,6 @@ class OmeZarr(Format):
     """``NAME.ome.zarr`` with a level of channels, rows and columns, and ``labels/cells``."""
 
     name = "ome-zarr"
-    words = "OME-Zarr 0.5: images with their labels"
     how = """\
 Each NAME.ome.zarr is an OME-Zarr 0.5 image (c, y, x) in µm. Its cells are in labels/cells, where 0
 is background and each cell has a number. The attribute “napari-pixcell” holds the record that

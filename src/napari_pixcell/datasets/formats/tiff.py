@@ -9,7 +9,6 @@ class Cellpose(Format):
     """A folder for each part that Cellpose trains on."""
 
     name = "cellpose"
-    words = "Cellpose: x.tif and x_masks.tif in one folder"
     how = """\
 Train on it with: cellpose --train --dir FOLDER --mask_filter _masks
 After a split, FOLDER is “train”, and --test_dir is “validation”. Images are NAME.tif, and their
@@ -29,7 +28,6 @@ class StarDist(Format):
     """Folders of images and masks with matching names, as in StarDist's examples."""
 
     name = "stardist"
-    words = "StarDist: folders images and masks, TIFF"
     how = """\
 StarDist's examples read images/*.tif and masks/*.tif with tifffile, sorted by name. An image and
 its mask have the same name. In a mask 0 is background, and each cell has a number.
@@ -48,7 +46,6 @@ class QuPath(Format):
     """``NAME.tif`` and ``NAME.geojson`` side by side."""
 
     name = "qupath"
-    words = "QuPath: TIFF images, and their cells as GeoJSON"
     how = """\
 Add the images to a QuPath project. Open one, and drag the GeoJSON file of the same name onto it to
 import its cells as objects. The images state their pixel size.

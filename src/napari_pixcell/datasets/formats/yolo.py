@@ -19,7 +19,6 @@ class Yolo(Format):
     """Folders ``images/PART`` and ``labels/PART``, and a ``data.yaml`` that names them."""
 
     name = "yolo"
-    words = "YOLO segmentation: images, and polygons in text files"
     how = """\
 Train on it with: yolo segment train data=data.yaml
 Each line of labels/PART/NAME.txt is a cell: its class, 0, then x and y of its corners relative to

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class DatasetRequest:
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> DatasetRequest:
         """Read what :meth:`to_dict` returned."""
+        from napari_pixcell.datasets.recipe.recipe import DatasetRecipe  # slow to import
+
         recipe = value.get("recipe")
         recipe = DatasetRecipe.from_dict(recipe) if recipe is not None else None
         return cls(str(value["folder"]), recipe, value.get("most"))

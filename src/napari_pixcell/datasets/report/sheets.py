@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from napari_pixcell.datasets.marks import synthetic_jpeg, synthetic_sheet
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.plan import FIRST
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
@@ -27,7 +28,6 @@ INK = (40, 40, 40)
 PAPER = (255, 255, 255)
 FRAME = (200, 200, 200)
 OUTLINE = (255, 255, 0)
-FIRST = 16  # pairs on a first sheet
 COLUMNS = 4
 SHEET = "first_pairs.png"
 RATIOS = ("count", "sharpness")  # best at 1

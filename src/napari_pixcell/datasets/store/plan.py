@@ -18,6 +18,7 @@ PAIRINGS = {
 }
 MOST_PAIRS = 10_000_000
 MOST_CANDIDATES = 20
+FIRST = 16  # pairs that are made for a first look, and shown on a sheet
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
@@ -126,6 +125,8 @@ def region_colours(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> T
     PixCellError
         If it cannot be read.
     """
+    from napari_pixcell.cells import segment_nuclei  # slow to import
+
     count, classes, family = ColourCount(), ClassCount(), tissue.family
     (height, width), side = tissue.size, family.tile
     tiles = min(FIELDS**2, -(-height // side) * -(-width // side))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of
-from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import Style
@@ -17,6 +15,10 @@ from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.serialization import to_json
 from napari_pixcell.studio.regions.item import RegionItem
+
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+    from napari_pixcell.datasets.store.checks import Checks
 
 STYLES = {"regions": "all regions here", "slide": "the whole slide", "saved": "all saved styles"}
 LAYOUTS = {
@@ -72,6 +74,8 @@ class Wanted:
 
     def recipe(self) -> DatasetRecipe:
         """Return the recipe. It packs arrays, so call it in a thread."""
+        from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, best_of  # slow to import
+
         choice, base = self.choice, self.base
         layouts = self._layouts()
         return DatasetRecipe(

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets import runs
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
-from napari_pixcell.datasets.runs.state import RunState, run_of
-from napari_pixcell.datasets.store.checks import Checks
-from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
-from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.datasets.store.plan import FIRST
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, tile_size
 from napari_pixcell.errors import PixCellError
@@ -42,6 +38,10 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.tasks import Tasks
+
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+    from napari_pixcell.datasets.runs import RunState
 
 
 @dataclass(eq=False, kw_only=True)
@@ -127,7 +127,7 @@ class Datasets:
         """Folder of a dataset under way, or else of the last one."""
         folders = [job.folder for job in self.jobs]
         folders += [state.folder for state in self.outside.live]
-        begun = (folder for folder in folders if (folder / DESCRIPTION).exists())
+        begun = (folder for folder in folders if _has_begun(folder))
         return next(begun, self.finished)
 
     # -- the next one ----------------------------------------------------------------------
@@ -205,6 +205,8 @@ class Datasets:
         PixCellError
             If something is missing.
         """
+        from napari_pixcell.datasets.store.checks import Checks  # slow to import
+
         problem, slide = self.why_not(), self.slides.current
         if problem:
             raise PixCellError(f"{problem}.")
@@ -254,7 +256,9 @@ class Datasets:
         self.notices.say(SECTION, "")
 
         def work() -> RunState:
-            state = run_of(folder)
+            from napari_pixcell.datasets.store.dataset import Dataset  # slow to import
+
+            state = runs.run_of(folder)
             if not state.live:
                 Dataset(folder)
             return state
@@ -290,6 +294,9 @@ class Datasets:
         """Say how many pairs a dataset holds whose making has ended."""
 
         def work() -> tuple[int, int, int]:
+            from napari_pixcell.datasets.store.dataset import Dataset  # slow to import
+            from napari_pixcell.datasets.store.table import PairTable
+
             dataset = Dataset(folder)
             table = PairTable(dataset)
             return len(table), int(table.flagged.sum()), len(dataset.plan)
@@ -313,6 +320,9 @@ class Datasets:
             return
 
         def work() -> tuple[str, NDArray[np.uint8]]:
+            from napari_pixcell.datasets.report.sheets import first_sheet  # slow to import
+            from napari_pixcell.datasets.store.dataset import Dataset
+
             dataset = Dataset(folder)
             return dataset.description.name, first_sheet(dataset, FIRST)
 
@@ -320,6 +330,12 @@ class Datasets:
 
     def _fail(self, message: str) -> None:
         self.notices.say(SECTION, message)
+
+
+def _has_begun(folder: Path) -> bool:
+    from napari_pixcell.datasets.store.dataset import DESCRIPTION  # slow to import
+
+    return (folder / DESCRIPTION).exists()
 
 
 def _tiles(item: RegionItem, family: Family) -> int:

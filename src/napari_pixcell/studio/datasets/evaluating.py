@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_pixcell.engine.events import Evaluated
-from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.studio.datasets.uses import SECTION
 from napari_pixcell.studio.long_work import LongTask, LongWork
 from napari_pixcell.studio.notices import Notices
@@ -46,6 +45,8 @@ class Evaluation:
         """Evaluate a dataset on a folder of labelled tiles, in the worker."""
         if self.job is not None:
             return
+        from napari_pixcell.evaluation.request import EvaluateRequest  # slow to import
+
         self.page = None
         self._work.start(EvaluateTask(), EvaluateRequest(str(folder), str(real)), self._finished)
 

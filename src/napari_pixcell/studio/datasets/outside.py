@@ -11,21 +11,21 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from psygnal import Signal
 
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.runs.detaching import resume_detached, start_detached
-from napari_pixcell.datasets.runs.listing import RunList, forget_run
-from napari_pixcell.datasets.runs.log import recipe_of, request_stop
-from napari_pixcell.datasets.runs.state import RunState
+from napari_pixcell.datasets import runs
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.studio.datasets.place import DatasetPlace, find_gpus
 from napari_pixcell.studio.datasets.uses import SECTION
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+    from napari_pixcell.datasets.runs import RunList, RunState
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class OutsideRuns:
         self.cancelling: set[Path] = set()
         self._followed: set[Path] = set()
         self._started: set[Path] = set()  # in this window
-        self._list = RunList()
+        self._list: RunList | None = None  # once it is first asked
         self._gpus_found: Future[list[str]] | None = None
         self._look: Future[list[RunState]] | None = None  # under way
         self._shown_then = 0
@@ -104,7 +104,7 @@ class OutsideRuns:
         """Start processes that make a dataset at the chosen place."""
 
         def arguments() -> list[str]:
-            path = recipe_of(folder)
+            path = runs.recipe_of(folder)
             private_folder(path.parent)
             write_whole(path, json.dumps(recipe().to_dict()), private=True)
             first = ["--first", str(most)] if most is not None else []
@@ -123,9 +123,9 @@ class OutsideRuns:
             gpus = self.gpus if self.gpus is not None else find_gpus()
             options = place.options(gpus)
             try:
-                return start_detached(folder, [*arguments(), *options], lower=True)
+                return runs.start_detached(folder, [*arguments(), *options], lower=True)
             except PixCellError:
-                recipe_of(folder).unlink(missing_ok=True)  # it holds tissue
+                runs.recipe_of(folder).unlink(missing_ok=True)  # it holds tissue
                 raise
 
         self.tasks.run_alone(StartTask(), work, self._begun)
@@ -133,7 +133,9 @@ class OutsideRuns:
     def resume_as_before(self, state: RunState) -> None:
         """Start a run again that has ended early, with as many processes as before."""
         self.cancelling.discard(state.folder)
-        self.tasks.run_alone(StartTask(), lambda: resume_detached(state, lower=True), self._begun)
+        self.tasks.run_alone(
+            StartTask(), lambda: runs.resume_detached(state, lower=True), self._begun
+        )
 
     # -- following -------------------------------------------------------------------------
 
@@ -158,19 +160,19 @@ class OutsideRuns:
             self.cancelling.discard(state.folder)
             self.notices.say(SECTION, sentence)
 
-        self.tasks.background.talk(lambda: request_stop(state.folder), failed)
+        self.tasks.background.talk(lambda: runs.request_stop(state.folder), failed)
 
     def stop_own(self) -> None:
         """Ask the runs that were started in this window to stop, before the window is gone."""
         for state in self.own:
             with suppress(PixCellError):  # the folder is gone, and soon its run
-                request_stop(state.folder)
+                runs.request_stop(state.folder)
 
     def dismiss(self, state: RunState) -> None:
         """Show a run no longer that is over."""
         self._followed.discard(state.folder)
         if state.stage == "died":
-            forget_run(state.folder)
+            runs.forget_run(state.folder)
         self._show([one for one in self.states if one.folder != state.folder])
 
     def tick(self) -> None:
@@ -185,7 +187,12 @@ class OutsideRuns:
             self._look = None
         if time.monotonic() >= self._next:
             followed, self._shown_then = set(self._followed), self._shown
-            self._look = in_thread(lambda: self._list.look(followed), "pixcell-runs")
+            self._look = in_thread(lambda: self._listed(followed), "pixcell-runs")
+
+    def _listed(self, followed: set[Path]) -> list[RunState]:
+        if self._list is None:
+            self._list = runs.RunList()
+        return self._list.look(followed)
 
     def _looked(self, look: Future[list[RunState]], shown: int) -> None:
         if shown != self._shown:

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from napari_pixcell.datasets.marks import safe_name
-from napari_pixcell.datasets.processes import Processes, usable_cores
-from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Task, Tasks
 
@@ -19,6 +15,8 @@ VALIDATION = 0.2  # share of the pairs that is set apart
 
 
 def _workers() -> int:
+    from napari_pixcell.datasets.processes import usable_cores  # slow to import
+
     return max(1, usable_cores() - 1)  # one is left to the window
 
 
@@ -47,7 +45,9 @@ class DatasetUses:
 
     def report(self, folder: Path) -> None:
         def work(progress: Callable[[int, int], None]) -> str:
-            from napari_pixcell.datasets.report import write_report
+            from napari_pixcell.datasets.processes import Processes  # slow to import
+            from napari_pixcell.datasets.report.writing import write_report
+            from napari_pixcell.datasets.store.dataset import Dataset
 
             dataset = Dataset(folder)
             with Processes(_workers()) as processes:
@@ -73,7 +73,10 @@ class DatasetUses:
         """
 
         def work(progress: Callable[[int, int], None]) -> str:
-            from napari_pixcell.datasets.formats import convert
+            from napari_pixcell.datasets.formats.converting import convert  # slow to import
+            from napari_pixcell.datasets.marks import safe_name
+            from napari_pixcell.datasets.splits import Split
+            from napari_pixcell.datasets.store.dataset import Dataset
 
             dataset = Dataset(folder)
             out = into / f"{safe_name(dataset.description.name)}-{kind}"

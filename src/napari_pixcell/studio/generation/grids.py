@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.marks import synthetic_sheet
-from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest
@@ -135,6 +133,8 @@ class Grids:
         results = self.pictures(grid)
 
         def work() -> NDArray[np.uint8]:
+            from napari_pixcell.datasets.report.sheets import contact_sheet  # slow to import
+
             small = [None if result is None else result.small for result in results]
             columns = grid.sweep.columns
             if before is not None:
@@ -157,6 +157,8 @@ class Grids:
         """Write a sheet as PNG, marked as synthetic, in a thread."""
 
         def work() -> None:
+            from napari_pixcell.datasets.marks import synthetic_sheet  # slow to import
+
             try:
                 write_whole(path, synthetic_sheet(sheet))
             except OSError as error:

@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Preview, Variant
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.studio.generation.job import GenerationJob, Job, Stopped, picture_of
+from napari_pixcell.studio.generation.pacing import DrawingPace
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.generation.timing import Paces
 from napari_pixcell.studio.results.gallery import Gallery
@@ -46,6 +47,7 @@ class JobQueue:
         self._background = self.tasks.background
         self._numbers = itertools.count(1)
         self._stale = False
+        self._pace = DrawingPace()
         self.jobs: list[Job] = []  # running and waiting jobs, in order
         # Failed and cancelled jobs, newest first, until they are dismissed
         self.ended: list[Job] = []
@@ -223,13 +225,17 @@ class JobQueue:
             self.preview.emit(None, None)
 
     def flush(self) -> None:
-        """Show the newest preview and progress, once for all events so far."""
+        """Show the newest preview and progress, once for all events so far.
+
+        While the window is slow, it is called without effect most of the time.
+        """
         job = self.current
         if job is not None and job.state == "running" and job.cancelled_at is not None:
             self._insist(job)
-        if not self._stale:
+        if not self._pace.turn() or not self._stale:
             return
         self._stale = False
+        self._pace.drew()
         if job is not None and job.preview is not None:
             (_, image), job.preview = job.preview, None
             self.preview.emit(job.target, picture_of(image, job.request))

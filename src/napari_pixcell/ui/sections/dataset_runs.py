@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QWidget
 
-from napari_pixcell.datasets.runs.state import RunState
 from napari_pixcell.studio.datasets.outside import OutsideRuns
 from napari_pixcell.ui.arrange import column, row, show_all
 from napari_pixcell.ui.widgets import AMBER, Bar, Text, allow, button
+
+if TYPE_CHECKING:
+    from napari_pixcell.datasets.runs import RunState
 
 CONTINUES = "It continues when this window is closed. Cancel it here to stop it."
 CONTINUE = "They continue when this window is closed. Cancel them here to stop them."

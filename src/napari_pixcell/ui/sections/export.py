@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QLabel, QLineEdit
 
-from napari_pixcell.datasets.marks import NEUTRAL
+from napari_pixcell.engine.record import NEUTRAL
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_folder

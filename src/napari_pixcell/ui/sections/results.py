@@ -10,7 +10,6 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QMenu, QSlider, QWidget
 
-from napari_pixcell.datasets.marks import for_export
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import More, show_all
@@ -124,6 +123,8 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
 
 def record_text(session: Session, result: Result) -> str:
     """Return a variant's record as JSON, with the slide name used in exports."""
+    from napari_pixcell.datasets.marks import for_export  # slow to import
+
     record = for_export(result.named(session.exporter.name))
     return json.dumps(record.to_dict(), indent=1)
 

@@ -1,0 +1,91 @@
+"""Files dropped on napari's canvas while the studio is open.
+
+napari asks for a reader wherever two plugins state the same file name pattern. Its own readers
+state those of nearly all slides and all TIFFs. A pattern cannot tell a slide from another TIFF, but
+the file's content can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari.plugins.utils import get_preferred_reader
+from napari.viewer import Viewer
+from npe2 import PluginManager
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QMainWindow, QWidget
+
+from napari_pixcell.ui.docked import PLUGIN
+from napari_pixcell.ui.reader import get_reader, get_session_reader
+
+BUILTIN = "napari"
+# With these keys napari stacks the files, or lets the user choose a reader.
+ASKED = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier
+
+
+class CanvasDrops(QObject):
+    """Reads dropped files for which napari would ask whether it or this plugin shall read them.
+
+    Slides and sessions go to the studio, all others to napari. A reader that the user has set in
+    napari's preferences is used, and napari still asks where further plugins read a file.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Reads what is no slide.
+    take : callable
+        Receives the path of each slide or session.
+    """
+
+    def __init__(self, viewer: Viewer, take: Callable[[Path], None]) -> None:
+        super().__init__()
+        self._viewer, self._take = viewer, take
+        self._watched: list[QWidget] = []
+
+    def watch(self, window: QWidget) -> None:
+        """Receive the drops on the canvas of a main window."""
+        self.end()
+        canvas = window.centralWidget() if isinstance(window, QMainWindow) else None
+        if canvas is not None:
+            within = [canvas, *canvas.findChildren(QWidget)]
+            self._watched = [widget for widget in within if widget.acceptDrops()]
+        for widget in self._watched:
+            widget.installEventFilter(self)
+
+    def end(self) -> None:
+        for widget in self._watched:
+            if isalive(widget):
+                widget.removeEventFilter(self)
+        self._watched = []
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if not isinstance(event, QDropEvent) or event.type() != QEvent.Type.Drop:
+            return False
+        urls = event.mimeData().urls()
+        paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+        if not paths or len(paths) < len(urls) or event.modifiers() & ASKED:
+            return False
+        if not all(asked_for(path) for path in paths):
+            return False
+        event.acceptProposedAction()
+        for path in paths:
+            if is_ours(path):
+                self._take(path)
+            else:
+                self._viewer.open(str(path), plugin=BUILTIN)
+        return True
+
+
+def asked_for(path: Path) -> bool:
+    """Whether napari would ask which of its own readers and this plugin's shall read a file."""
+    readers = PluginManager.instance().iter_compatible_readers([str(path)])
+    both = {reader.plugin_name for reader in readers} == {BUILTIN, PLUGIN}
+    return both and get_preferred_reader(str(path)) is None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether this plugin reads a file or folder; see the readers for which it refuses."""
+    return (get_session_reader if path.is_dir() else get_reader)(str(path)) is not None
