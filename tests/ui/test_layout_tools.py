@@ -38,7 +38,8 @@ def cells(tools) -> set[int]:
 
 
 def choose(tools, dock, name: str) -> None:
-    click(dock.layout_.tools.buttons[name])
+    if tools.tool != name:
+        click(dock.layout_.tools.buttons[name])
     assert tools.tool == name
 
 
@@ -109,8 +110,8 @@ def test_a_selected_cell_can_be_grown_shrunk_and_deleted(ready, tools, settle) -
     buttons = ready.layout_.tools
     choose(tools, ready, "fill")
     assert not buttons.larger.isEnabled()
-    tools.layer.mode = "pick"
-    assert tools.tool == "select"
+    click(buttons.buttons["fill"])
+    assert tools.tool == "select" and buttons.buttons["select"].isChecked()
     drag(tools.layer, *world(tools, (50, 150)))
     settle(ready)
     size = (tools.layer.data == 2).sum()
@@ -191,7 +192,7 @@ def test_keys_choose_tools_only_while_the_layout_is_selected(ready, tools, qtbot
         ready.viewer.layers.selection.active = chosen
         for key, tool in keys.items():
             press(ready, qtbot, getattr(Qt.Key, f"Key_{key}"))
-            assert tools.tool == (tool if chosen is layer else "")
+            assert tools.tool == (tool if chosen is layer else "select")
             settle(ready)
             made = ready.layout_.tools.buttons[tool]
             assert made.isChecked() == (chosen is layer) and made.toolTip().endswith(f"({key})")

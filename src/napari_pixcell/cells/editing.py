@@ -62,6 +62,45 @@ def label_at(labels: NDArray[Any], point: Point) -> int:
     return int(labels[y, x]) if inside else 0
 
 
+def cell_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.bool_]] | None:
+    """Return top, left and the mask of the cell at a point, or None if there is no cell."""
+    label = label_at(labels, point)
+    if not label:
+        return None
+    top, left, part = _around(labels, point, label, margin=0)
+    return top, left, part == label
+
+
+def draw_outline(labels: NDArray[Any], outline: Sequence[Point], label: int) -> Patch | None:
+    """Return the patch that fills a closed outline with a new cell, beside the other cells.
+
+    Parameters
+    ----------
+    outline : sequence of (y, x)
+        Vertices; the last one is joined with the first.
+    label : int
+        Label of the new cell.
+
+    Returns
+    -------
+    Patch or None
+        None if fewer than ``FEWEST_PX`` pixels of background lie within.
+    """
+    from skimage.draw import polygon2mask
+
+    points = np.asarray(outline, float)
+    top, left = (max(0, int(n)) for n in np.floor(points.min(axis=0)))
+    bottom, right = (int(n) + 1 for n in np.ceil(points.max(axis=0)))
+    part = labels[top:bottom, left:right].copy()
+    if not part.size:
+        return None
+    inside = polygon2mask(part.shape, points - (top, left)) & (part == 0)
+    if np.count_nonzero(inside) < FEWEST_PX:
+        return None
+    part[inside] = label
+    return _patch(labels, top, left, part)
+
+
 def delete(labels: NDArray[Any], point: Point) -> Patch | None:
     """Return the patch that deletes the cell at a point, or None if there is no cell."""
     label = label_at(labels, point)
