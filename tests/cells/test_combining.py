@@ -150,6 +150,7 @@ def test_small_cells_are_left_out() -> None:
     expected = boxes((1, 2, 2, 4, 5), (2, 20, 20, 5, 5))
     np.testing.assert_array_equal(within_sizes(labels, 0.5, 5.0), expected)
     assert within_sizes(labels, 0.5, 0) is labels
+    np.testing.assert_array_equal(within_sizes(labels, 0.5, 0, 4.0), labels == 2)
     assert not within_sizes(labels, 0.5, 100).any()
 
 

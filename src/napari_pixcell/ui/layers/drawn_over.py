@@ -15,7 +15,7 @@ from napari_pixcell.cells.editing import Point
 HALO, RIM = 2.5, 4.5  # px around a cell: bright up to the first, dark up to the second
 BRIGHT, DARK, TINT = (255, 225, 0, 255), (0, 0, 0, 150), (255, 225, 0, 70)
 LINE = (1.0, 0.88, 0.0, 1.0)
-LINE_PX = 2
+LINE_PX = 3
 ABOVE = 1000  # vispy's order: after the layer's own picture
 
 

@@ -28,6 +28,7 @@ FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
 ROOM_PX = 40  # for a message of two lines
+FROM_CORNER, ADD = "Count from region's corner", "Add region there"
 
 IMPORT = (
     "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, "
@@ -96,11 +97,35 @@ class LayoutSection(Section):
         self.advice.say(item.layout_advice if item is not None and shown else "")
         allow(self.condition, layouts.why_no_change())
         set_quietly(self.condition, self.link.condition.on)
-        if item is not None and session.settings.takes_layout and session.segmentation.problem:
-            problem = self.problem_now() or session.segmentation.problem
+        self._report()
+
+    def _report(self) -> None:
+        """Show the most important message, with its remedy."""
+        session, item = self.session, self.session.regions.active
+        segmentation, elsewhere = session.segmentation, session.layout_files.elsewhere
+        if item is not None and session.settings.takes_layout and segmentation.problem:
+            problem = self.problem_now() or segmentation.problem
             self.report(problem, "", *self.segmentation.remedy())
+        elif elsewhere is not None and not self.problem_now():
+            act = self._import_from_corner if elsewhere.relative else self._go_to_imported
+            self.report(elsewhere.sentence, "", FROM_CORNER if elsewhere.relative else ADD, act)
+        elif segmentation.replaced and not self.problem_now():
+            self.report(segmentation.replaced, "", "Undo", segmentation.undo)
         else:
             self.report()
+
+    def _import_from_corner(self) -> None:
+        elsewhere = self.session.layout_files.elsewhere
+        if elsewhere is not None:
+            self.session.layout_files.read(elsewhere.path, on_region=True)
+
+    def _go_to_imported(self) -> None:
+        """Add a region where the imported cells are, which then shows them."""
+        session, elsewhere = self.session, self.session.layout_files.elsewhere
+        if elsewhere is not None:
+            session.regions.add(elsewhere.middle)
+            if session.regions.active is not None:
+                self.link.go_to(session.regions.active.region)
 
     def _state(self) -> str:
         session, item = self.session, self.session.regions.active

@@ -54,10 +54,10 @@ class SegmentationPanel(QWidget):
         )
         self.adjust.stack(self.keep, self.thresholds)
         self._ask = boxed(row(self.segment_button, QLabel("with"), self.method, stretch=2))
-        self._wait = boxed(row(self.bar, self.cancel_button, stretch=0))
+        self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
         self.switch = QStackedWidget()  # the bar stands where the button was, so nothing moves
         self.switch.addWidget(self._ask)
-        self.switch.addWidget(self._wait)
+        self.switch.addWidget(self.progress)
         self.switch.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         column(self, self.switch)
 
@@ -72,7 +72,7 @@ class SegmentationPanel(QWidget):
         self._show_method()
         self.thresholds.refresh()
         slow = job is not None and job.how.method != "builtin"
-        self.switch.setCurrentWidget(self._wait if slow else self._ask)
+        self.switch.setCurrentWidget(self.progress if slow else self._ask)
         if job is not None:
             self.bar.advance(job.done, job.total)
             allow(self.cancel_button, "" if job.can_cancel else "Already cancelling")

@@ -7,7 +7,14 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedWidget, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QLabel,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
 
 from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
@@ -177,9 +184,12 @@ class StampsPanel(QWidget):
         self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
         self.source.activated.connect(self._use)
         tip = "Spacing of nuclei along a stroke"
-        self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=64)
+        self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=48)
         tip = "Factor on the area of the nuclei"
-        self.size = number(0.2, 5, tip, decimals=1, before="× ", step=0.1, width=60)
+        self.size = number(0.2, 5, tip, decimals=1, before="× ", step=0.1, width=48)
+        for field in (self.spacing, self.size):  # there is no room for them
+            field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            field.setMaximumWidth(56)
         self.along = check_box("Align", "Align long nuclei with the stroke, as in stroma")
         on_edit(self.spacing, lambda value: setattr(stamping, "spacing_um", value))
         on_edit(self.size, lambda value: setattr(stamping, "size", value))
