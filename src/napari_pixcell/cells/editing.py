@@ -111,9 +111,10 @@ def delete(labels: NDArray[Any], point: Point) -> Patch | None:
 
 
 def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
-    """Return the patch that merges two cells under the first label, or None without two cells.
+    """Return the patch that merges two cells under the first label, or None.
 
-    A gap of ``CLOSES`` pixels between them becomes part of the cell.
+    A gap of ``CLOSES`` pixels between them becomes part of the cell. Without two cells, or if they
+    lie farther apart, there is nothing to merge.
     """
     kept, gone = label_at(labels, first), label_at(labels, second)
     if not (kept and gone) or kept == gone:
@@ -125,7 +126,9 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
     disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), CLOSES)
     closed = ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
     part[closed & (part == 0)] = kept
-    return _patch(labels, top, left, part)
+    pieces = ndimage.label(part == kept, np.ones((3, 3)))[0]
+    ends = [pieces[round(y) - top, round(x) - left] for y, x in (first, second)]
+    return _patch(labels, top, left, part) if ends[0] == ends[1] else None
 
 
 def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch | None:

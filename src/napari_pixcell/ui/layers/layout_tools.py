@@ -37,6 +37,7 @@ FROZEN = "circle_frozen"  # napari's own brush does not paint with this cursor
 BRUSH_UM = 6.0  # about a nucleus
 GROWS_BY = 1  # px
 MOST_STROKES = 100  # in napari's history
+TOO_FAR = "These cells are too far apart to merge. Paint between them first: Brush, with Shift."
 CLICK_PX = 4  # of the screen; the mouse may move so far during a click
 
 
@@ -417,8 +418,12 @@ class LayoutTools:
         if not editing.label_at(layer.data, point):
             return
         first, self.merging = self.selection.point(layer), False
-        if first is not None:
-            self.change(layer, editing.merge(layer.data, first, point))
+        label = editing.label_at(layer.data, point)
+        if first is not None and label != editing.label_at(layer.data, first):
+            patch = editing.merge(layer.data, first, point)
+            if patch is None:
+                self.session.notices.note("layout", TOO_FAR)
+            self.change(layer, patch)
         self._select(layer, point)
 
     def _outline(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
@@ -435,6 +440,7 @@ class LayoutTools:
                 self.outlining.move(layer, self._point(layer, event))
             yield
         if self.outlining.drawing:
+            self.outlining.move(layer, self._point(layer, event))  # a quick hand is ahead of moves
             self.outlining.release(layer)
 
     def _split(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
@@ -453,6 +459,7 @@ class LayoutTools:
             if before:
                 pixels = tuple(np.array(list(before)).T)
                 layer.data_setitem(pixels, np.array(list(before.values()), layer.data.dtype))
+            line.append(self._point(layer, event))
             cut = self.change(layer, editing.split(layer.data, line, self.next_label(layer)))
         if not cut and any(before.values()):
             self.undo()  # a line without a cut is no stroke

@@ -26,7 +26,7 @@ from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.tool_icons import SIDE, IconButton
 from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, slider
 
-COLUMNS = 7
+COLUMNS, ROW_PX = 7, 30
 DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
 # By tool: its name, its tooltip, and the help line while it is active.
 TOOLS = {
@@ -159,7 +159,7 @@ class ToolOptions(QStackedWidget):
         self._brush = boxed(row(QLabel("Size"), self.brush, QLabel("µm"), stretch=1))
         for page in (self._nothing, self._brush, self.stamps):
             self.addWidget(page)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(ROW_PX)
 
     def refresh(self) -> None:
         tools = self.tools
