@@ -53,7 +53,11 @@ def test_an_embed_request_survives_json_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [SegmentMethod(), SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0, largest_um2=300.0)]
+    "how",
+    [
+        SegmentMethod(),
+        SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0, largest_um2=300.0),
+    ],
 )
 def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
     pixels = PackedArray.pack(np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3))

@@ -69,8 +69,7 @@ def test_cells_that_lie_elsewhere_are_located(session, tmp_path) -> None:
     session.wait(20)
     elsewhere = session.layout_files.elsewhere
     assert elsewhere.sentence == (
-        "None of the 2 cells of cells.geojson lies in this region. "
-        "They lie around x 505, y 546 px of the slide."
+        "None of the 2 cells is in this region. They are near x 505, y 546."
     )
     assert not elsewhere.relative and "layout" not in session.notices.notes
     there = draw(session, 450, 450)

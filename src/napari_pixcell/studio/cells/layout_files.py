@@ -54,9 +54,11 @@ class Elsewhere:
     @property
     def sentence(self) -> str:
         x, y = self.middle
+        if self.cells == 1:
+            return f"The cell is not in this region. It is near x {x:,.0f}, y {y:,.0f}."
         return (
-            f"None of the {counted(self.cells, 'cell')} of {self.path.name} lies in this region. "
-            f"They lie around x {x:,.0f}, y {y:,.0f} px of the slide."
+            f"None of the {counted(self.cells, 'cell')} is in this region. "
+            f"They are near x {x:,.0f}, y {y:,.0f}."
         )
 
 

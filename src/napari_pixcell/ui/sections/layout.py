@@ -27,8 +27,8 @@ MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
-ROOM_PX = 40  # for a message of two lines
-FROM_CORNER, ADD = "Count from region's corner", "Add region there"
+ROOM_PX = 52  # for a message of three lines beside a button
+FROM_CORNER, ADD = "Count from corner", "Add region there"
 
 IMPORT = (
     "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, "
