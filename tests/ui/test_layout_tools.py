@@ -75,8 +75,8 @@ def test_a_line_drawn_around_a_cell_becomes_a_cell(ready, tools, settle) -> None
     drag(tools.layer, *world(tools, (40, 40), (40, 80), (60, 80), (60, 40)))  # across cell 1
     np.testing.assert_array_equal(tools.layer.data[before > 0], before[before > 0])
     assert tools.layer.data[50, 75] == 6
-    tools.undo()
-    tools.undo()
+    tools.history.undo()
+    tools.history.undo()
     np.testing.assert_array_equal(tools.layer.data, before)
     drag(tools.layer, *world(tools, (45, 45), (45, 55), (55, 55)))  # within cell 1
     np.testing.assert_array_equal(tools.layer.data, before)
@@ -114,19 +114,19 @@ def test_cells_are_selected_by_a_click_and_merged_by_shift_or_a_button(
     choose(tools, ready, "select")
     assert not panel.merge.isEnabled() and helped.text().startswith("Click a cell to select it.")
     drag(tools.layer, *world(tools, (150, 50)), modifiers=["Shift"])
-    assert tools.selected == 3 and panel.merge.isEnabled()
+    assert tools.selection.label == 3 and panel.merge.isEnabled()
     assert helped.text().startswith("Cell 3: 76 µm². Shift-click another")
     drag(tools.layer, *world(tools, (150, 72)), modifiers=["Shift"])
     assert cells(tools) == {1, 2, 3}
     click(panel.merge)
-    assert tools.merging and helped.text().startswith("Click the cell to merge")
+    assert tools.selection.merging and helped.text().startswith("Click the cell to merge")
     drag(tools.layer, *world(tools, (50, 50)))
-    assert cells(tools) == {2, 3} and not tools.merging and not panel.merge.isChecked()
+    assert cells(tools) == {2, 3} and not tools.selection.merging and not panel.merge.isChecked()
     click(panel.merge)
     drag(tools.layer, *world(tools, (220, 220)))  # no cell there
-    assert cells(tools) == {2, 3} and not tools.merging and not tools.selected
+    assert cells(tools) == {2, 3} and not tools.selection.merging and not tools.selection.label
     drag(tools.layer, *world(tools, (50, 150), (80, 150)))  # moves the view
-    assert not tools.selected
+    assert not tools.selection.label
 
 
 def test_the_selected_cell_glows(ready, tools) -> None:
@@ -161,10 +161,10 @@ def test_nothing_changes_unseen_under_a_variant(ready, client, tools, settle) ->
     np.testing.assert_array_equal(tools.layer.data, before)
     assert not variant.shown
     ready.session.gallery.show(variant)
-    tools.delete_selected()
+    tools.selection.delete()
     np.testing.assert_array_equal(tools.layer.data, before)
     assert not variant.shown
-    tools.delete_selected()
+    tools.selection.delete()
     assert cells(tools) == {1, 3, 4}
 
 
@@ -175,16 +175,16 @@ def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None
     assert cells(tools) == {1, 2, 3, 4}
     drag(tools.layer, *world(tools, (50, 50), (50, 100), (50, 150)), modifiers=["Control"])
     assert cells(tools) == {3, 4}
-    tools.undo()
+    tools.history.undo()
     assert cells(tools) == {2, 3, 4}
-    tools.undo()
+    tools.history.undo()
     assert cells(tools) == {1, 2, 3, 4}
 
 
 def test_alt_click_merges_a_cell_with_the_selected_one(ready, tools) -> None:
     choose(tools, ready, "paint")
     drag(tools.layer, *world(tools, (150, 50)), modifiers=["Alt"])
-    assert cells(tools) == {1, 2, 3, 4} and tools.selected == 3
+    assert cells(tools) == {1, 2, 3, 4} and tools.selection.label == 3
     drag(tools.layer, *world(tools, (150, 72)), modifiers=["Alt"])
     assert cells(tools) == {1, 2, 3}
     assert ndimage.label(tools.layer.data == 3)[1] == 1
@@ -200,7 +200,7 @@ def test_a_line_is_visible_while_drawn_and_splits_cells_on_release(ready, tools)
     send(tools.layer, "mouse_release", end)
     assert cells(tools) == {1, 2, 3, 4, 5}
     np.testing.assert_array_equal(tools.layer.data > 0, before > 0)
-    tools.undo()
+    tools.history.undo()
     np.testing.assert_array_equal(tools.layer.data, before)
     drag(tools.layer, *world(tools, (200, 200), (220, 220)))
     np.testing.assert_array_equal(tools.layer.data, before)

@@ -98,7 +98,7 @@ def test_cells_are_selected_merged_and_deleted_by_hand(
     first, second, third = at(tools, *TOUCHING)
     hand.click(first)
     settle(ready)
-    assert tools.selected == 1
+    assert tools.selection.label == 1
     hand.click(second, held="shift")
     settle(ready)
     assert cells(tools) == {1, 3}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,13 +12,13 @@ from psygnal import Signal
 
 from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import Patch, Point
-from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.cell_selection import CellSelection
 from napari_pixcell.ui.layers.drawn_over import DrawnOver
 from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys
 from napari_pixcell.ui.layers.outlining import Outlining
 from napari_pixcell.ui.layers.stamping import Stamping
+from napari_pixcell.ui.layers.stroke_history import StrokeHistory
 
 # Tools with the modes of napari's label layer that they use.
 MODES = {
@@ -36,17 +35,7 @@ CONTOUR = 2  # px of an outline
 FROZEN = "circle_frozen"  # napari's own brush does not paint with this cursor
 BRUSH_UM = 6.0  # about a nucleus
 GROWS_BY = 1  # px
-MOST_STROKES = 100  # in napari's history
-TOO_FAR = "These cells are too far apart to merge. Paint between them first: Brush, with Shift."
 CLICK_PX = 4  # of the screen; the mouse may move so far during a click
-
-
-@dataclass
-class Strokes:
-    """Numbers of strokes in a layer's history that can be undone and redone."""
-
-    done: int = 0
-    undone: int = 0
 
 
 class LayoutTools:
@@ -60,22 +49,22 @@ class LayoutTools:
     def __init__(self, stack: LayerStack, edited: Callable[[Labels], None]) -> None:
         self.stack = stack
         self.session, self.regions = stack.session, stack.session.regions
-        self.merging = False  # whether the next click merges a cell with the selected one
         drawn = DrawnOver(stack.viewer)
-        self.selection = CellSelection(drawn)
+        self.selection = CellSelection(
+            self.session, drawn, lambda: self.layer, self.change, self.changed.emit
+        )
         self.stamping = Stamping(self.session, self.next_label, self.change)
         notices = self.session.notices
         self.outlining = Outlining(drawn, notices, self.next_label, self.change)
-        self._note_edited = edited  # called with the layer after undo and redo
+        self.history = StrokeHistory(self.session, lambda: self.layer, edited, self.changed.emit)
         # By region:
         self._tools: dict[int, str] = {}
-        self._strokes: dict[int, Strokes] = {}
         self._highest: dict[int, int] = {}  # label ever used
         self._choosing = False
         selected = stack.viewer.layers.selection.events.active
         stack.connect_to(selected, lambda _event: self.changed.emit())
-        stack.connect_to(self.changed, self._show_selection)
-        stack.connect_to(self.regions.changed, self._show_selection)
+        stack.connect_to(self.changed, self.selection.show)
+        stack.connect_to(self.regions.changed, self.selection.show)
 
     # -- choosing ----------------------------------------------------------------------------
 
@@ -87,7 +76,7 @@ class LayoutTools:
 
     def choose(self, tool: str) -> None:
         """Activate a tool on the active region's layout, which drawing creates if needed."""
-        self.merging = False
+        self.selection.merging = False
         item = self.regions.active
         if item is None or not self.session.settings.takes_layout:
             return
@@ -96,11 +85,11 @@ class LayoutTools:
         self.session.gallery.show_none(item.number)
         layer = self.layer
         if layer is not None:
-            self._use(layer, tool)
+            self._activate(layer, tool)
             self.stack.bring_into_view(item.region)
         self.changed.emit()
 
-    def _use(self, layer: Labels, tool: str) -> None:
+    def _activate(self, layer: Labels, tool: str) -> None:
         layer.visible = True
         self.stack.viewer.layers.selection.active = layer
         self._choosing = True
@@ -132,15 +121,13 @@ class LayoutTools:
         """Discard what is being drawn, else cancel what runs, else return to Select."""
         if self.outlining.drawing:
             self.outlining.cancel()
-        elif self.merging:
-            self.merging = False
-            self.changed.emit()
+        elif self.selection.merging:
+            self.selection.set_merging(False)
         elif not self.session.cancel() and self.working:
             if self.tool != "select":
                 self.choose("select")
             elif self.layer is not None:
-                self.selection.choose(self.layer, None)
-                self.changed.emit()
+                self.selection.select(self.layer, None)
 
     @property
     def layer(self) -> Labels | None:
@@ -172,9 +159,9 @@ class LayoutTools:
             {
                 "X": (self.toggle_outlines, "Show cells as outlines or filled"),
                 "Z": (lambda: setattr(layer, "visible", not layer.visible), "Hide or show cells"),
-                "Control-Z": (self.undo, "Undo"),
-                "Control-Shift-Z": (self.redo, "Redo"),
-                "Delete": (self.delete_selected, "Delete the selected cell"),
+                "Control-Z": (self.history.undo, "Undo"),
+                "Control-Shift-Z": (self.history.redo, "Redo"),
+                "Delete": (self.selection.delete, "Delete the selected cell"),
             }
             | {
                 key: (partial(self.toggle_by_key, tool), f"{tool.capitalize()} cells")
@@ -201,57 +188,17 @@ class LayoutTools:
             layer.selected_label = self.next_label(layer)
         self.changed.emit()
 
-    # -- history -----------------------------------------------------------------------------
-
     def replaced(self, layer: Labels) -> None:
         """Reset the history after a layer received new data, as napari does."""
         number = layer.metadata["region"]
-        self._strokes[number] = Strokes()
+        self.history.reset(number)
         self.selection.forget(number)
         self.outlining.cancel()
-        self._show_selection()
         self._highest[number] = int(layer.data.max(initial=0))
-
-    @property
-    def can_undo(self) -> bool:
-        item = self.regions.active
-        return item is not None and bool(self._history(item).done or item.earlier)
-
-    @property
-    def can_redo(self) -> bool:
-        item = self.regions.active
-        return item is not None and bool(self._history(item).undone or item.later)
-
-    def _history(self, item: RegionItem) -> Strokes:
-        return self._strokes.get(item.number, Strokes()) if item.layout is not None else Strokes()
-
-    def undo(self) -> None:
-        """Undo the last stroke, or else the last change of the whole layout."""
-        item = self.regions.active
-        if item is not None and not self._step(item, -1):
-            self.session.layouts.undo(item.number)
-
-    def redo(self) -> None:
-        """Redo the stroke or layout that was undone last."""
-        item = self.regions.active
-        if item is not None and not self._step(item, 1):
-            self.session.layouts.redo(item.number)
-
-    def _step(self, item: RegionItem, strokes: int) -> bool:
-        """Undo (-1) or redo (1) a stroke. Return False if there is none."""
-        layer, history = self.layer, self._history(item)
-        if layer is None or not (history.done if strokes < 0 else history.undone):
-            return False
-        history.done, history.undone = history.done + strokes, history.undone - strokes
-        (layer.undo if strokes < 0 else layer.redo)()
-        self._note_edited(layer)
-        self.changed.emit()
-        return True
 
     def _painted(self, layer: Labels) -> None:
         """Count a finished stroke; the next one draws a new cell."""
-        history = self._strokes[layer.metadata["region"]]
-        history.done, history.undone = min(history.done + 1, MOST_STROKES), 0
+        self.history.count(layer.metadata["region"])
         if str(layer.mode) in ("paint", "polygon", "fill"):
             self._used(layer, layer.selected_label)
         if self._is_active(layer) and self.tool in ("paint", "outline"):
@@ -272,37 +219,12 @@ class LayoutTools:
         self.changed.emit()  # napari reports the stroke before it is written
         return True
 
-    def delete_selected(self) -> None:
-        point = self.selection.point(self.layer)
-        if self.layer is not None and point is not None and not self._uncover():
-            self._reject(self.layer, point)
-
-    def grow(self, pixels: int) -> None:
-        """Grow the selected cell by ``pixels``, or shrink it if negative."""
-        point = self.selection.point(self.layer)
-        if self.layer is not None and point is not None and not self._uncover():
-            self.change(self.layer, editing.grow(self.layer.data, point, pixels))
-
-    def start_merging(self) -> None:
+    def toggle_merging(self) -> None:
         """Merge the selected cell with the one that is clicked next; again to end that."""
-        merging = not self.merging
+        merging = not self.selection.merging
         if not self.working or self.tool != "select":
             self.choose("select")
-        self.merging = merging and bool(self.selected)
-        self.changed.emit()
-
-    def _uncover(self) -> bool:
-        """Hide variants that cover the layout. Return True if there were any.
-
-        Nothing is to change unseen. Live pictures cover it on purpose.
-        """
-        item, gallery = self.regions.active, self.session.gallery
-        if item is None or self.session.generator.live.on:
-            return False
-        covered = any(result.shown for result in gallery.of_region(item.number))
-        if covered:
-            gallery.show_none(item.number)
-        return covered
+        self.selection.set_merging(merging)
 
     def next_label(self, layer: Labels) -> int:
         """Return a label that no cell has or had."""
@@ -322,7 +244,7 @@ class LayoutTools:
             return
         point = self._point(layer, event)
         modifiers = event.modifiers  # vispy's keys, which equal their names but print otherwise
-        if self.tool != "select" and self._uncover():
+        if self.tool != "select" and self.selection.uncover():
             before, layer.cursor = layer.cursor, FROZEN
             yield
             layer.cursor = before
@@ -331,7 +253,7 @@ class LayoutTools:
             if "Control" in modifiers:
                 yield from self._delete(layer, point, event)
             else:
-                self._merge(layer, point)
+                self.selection.merge(layer, point)
                 yield
             layer.cursor = before
         elif self.tool == "select":
@@ -349,36 +271,19 @@ class LayoutTools:
 
     def _click(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         """Select a cell, or merge it with the selected one; a drag moves the view."""
-        start, merges = np.array(event.pos), self.merging or "Shift" in event.modifiers
+        start, merges = np.array(event.pos), self.selection.merging or "Shift" in event.modifiers
         yield
         while event.type == "mouse_move":
             if _far(start, event.pos):
                 return
             yield
-        if self._uncover():
+        if self.selection.uncover():
             return
         if merges and editing.label_at(layer.data, point):
-            self._merge(layer, point)
+            self.selection.merge(layer, point)
         else:
-            self.merging = False
-            self._select(layer, point)
-
-    def _select(self, layer: Labels, point: Point) -> None:
-        self.selection.choose(layer, point)
-        self.changed.emit()
-
-    @property
-    def selected(self) -> int:
-        """Label of the selected cell, or 0."""
-        return self.selection.label(self.layer)
-
-    @property
-    def selected_area_um2(self) -> float:
-        """Area of the selected cell in µm²; 0 without one."""
-        layer = self.layer
-        point = self.selection.point(layer)
-        found = editing.cell_at(layer.data, point) if layer is not None and point else None
-        return float(found[2].sum() * self._mpp**2) if found is not None else 0.0
+            self.selection.merging = False
+            self.selection.select(layer, point)
 
     @property
     def brush_um(self) -> float:
@@ -395,36 +300,13 @@ class LayoutTools:
     def _mpp(self) -> float:
         return float(self.session.settings.model.mpp)
 
-    def _show_selection(self) -> None:
-        self.selection.show(self.layer)
-
     def _delete(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
-        self._reject(layer, point)
+        self.selection.reject(layer, point)
         layer.cursor = FROZEN  # reset if the layer received new data
         yield
         while event.type == "mouse_move":
-            self._reject(layer, self._point(layer, event))
+            self.selection.reject(layer, self._point(layer, event))
             yield
-
-    def _reject(self, layer: Labels, point: Point) -> None:
-        """Delete a cell; a segmented one also stays out when its thresholds change."""
-        label = editing.label_at(layer.data, point)
-        if label and self.session.segmentation.last_search is not None:
-            self.session.segmentation.reject_cells({label})
-        elif label:
-            self.change(layer, editing.delete(layer.data, point))
-
-    def _merge(self, layer: Labels, point: Point) -> None:
-        if not editing.label_at(layer.data, point):
-            return
-        first, self.merging = self.selection.point(layer), False
-        label = editing.label_at(layer.data, point)
-        if first is not None and label != editing.label_at(layer.data, first):
-            patch = editing.merge(layer.data, first, point)
-            if patch is None:
-                self.session.notices.note("layout", TOO_FAR)
-            self.change(layer, patch)
-        self._select(layer, point)
 
     def _outline(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         """Follow a drag around a cell; napari's overlay sets corners by clicks."""
@@ -462,7 +344,7 @@ class LayoutTools:
             line.append(self._point(layer, event))
             cut = self.change(layer, editing.split(layer.data, line, self.next_label(layer)))
         if not cut and any(before.values()):
-            self.undo()  # a line without a cut is no stroke
+            self.history.undo()  # a line without a cut is no stroke
 
     def _stamp(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         with layer.block_history():  # all nuclei of a drag are one stroke

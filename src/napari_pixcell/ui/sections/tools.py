@@ -86,13 +86,15 @@ class ToolsPanel(QWidget):
             act = partial(tools.choose if name == "select" else tools.toggle, name)
             self.buttons[name] = _button(name, words, f"{tip} ({SHOWN_KEYS[name]})", act, True)
         tip = "Undo the last stroke, import or segmentation (Ctrl+Z)"
-        self.undo = _button("undo", "Undo", tip, tools.undo)
-        self.redo = _button("redo", "Redo", "Redo what was undone (Ctrl+Shift+Z)", tools.redo)
+        self.undo = _button("undo", "Undo", tip, tools.history.undo)
+        self.redo = _button(
+            "redo", "Redo", "Redo what was undone (Ctrl+Shift+Z)", tools.history.redo
+        )
         tip = "Merge the selected cell with the one you click next (also Shift-click)"
-        self.merge = _button("merge", "Merge", tip, tools.start_merging, True)
+        self.merge = _button("merge", "Merge", tip, tools.toggle_merging, True)
         tip = "Delete the selected cell (Del). Ctrl-click deletes any."
-        self.remove = _button("delete", "Delete", tip, tools.delete_selected)
-        shrink, grow = partial(tools.grow, -GROWS_BY), partial(tools.grow, GROWS_BY)
+        self.remove = _button("delete", "Delete", tip, tools.selection.delete)
+        shrink, grow = (partial(tools.selection.grow, pixels) for pixels in (-GROWS_BY, GROWS_BY))
         self.smaller = _button("shrink", "Shrink", "Shrink the selected cell by a pixel", shrink)
         self.larger = _button("grow", "Grow", "Grow the selected cell by a pixel", grow)
         tip = "Fill the cells with colour, or show their outlines only (X). Z hides them."
@@ -113,15 +115,15 @@ class ToolsPanel(QWidget):
         no_cells, no_change = session.layouts.why_no_cells(), session.layouts.why_no_change()
         for name, made in self.buttons.items():
             allow(made, no_cells if name in DRAWING else no_change)
-            active = not no_change and tools.working and not tools.merging
+            active = not no_change and tools.working and not tools.selection.merging
             set_quietly(made, active and name == tools.tool)
-        allow(self.undo, no_cells or ("" if tools.can_undo else "Nothing to undo"))
-        allow(self.redo, no_cells or ("" if tools.can_redo else "Nothing to redo"))
+        allow(self.undo, no_cells or ("" if tools.history.can_undo else "Nothing to undo"))
+        allow(self.redo, no_cells or ("" if tools.history.can_redo else "Nothing to redo"))
         allow(self.outlines, no_change)
         set_quietly(self.outlines, tools.layer is not None and not tools.layer.contour)
         for made in self.changes:
-            allow(made, no_change or ("" if tools.selected else NO_SELECTION))
-        set_quietly(self.merge, tools.merging)
+            allow(made, no_change or ("" if tools.selection.label else NO_SELECTION))
+        set_quietly(self.merge, tools.selection.merging)
         self.help.say(self._help())
         self.options.refresh()
 
@@ -135,13 +137,13 @@ class ToolsPanel(QWidget):
             return BUSY
         if item.layout is None or tools.layer is None:
             return NO_CELLS
-        if tools.merging:
+        if tools.selection.merging:
             return MERGING
         if not tools.working:
             return ASIDE
-        if tools.tool == "select" and tools.selected:
-            area = tools.selected_area_um2
-            return SELECTED.format(label=tools.selected, area=area)
+        if tools.tool == "select" and tools.selection.label:
+            area = tools.selection.area_px * session.settings.model.mpp**2
+            return SELECTED.format(label=tools.selection.label, area=area)
         return TOOLS[tools.tool][2]
 
 
