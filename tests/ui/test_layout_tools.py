@@ -120,11 +120,17 @@ def test_cells_are_selected_by_a_click_and_merged_by_shift_or_a_button(
     assert cells(tools) == {1, 2, 3}
     click(panel.merge)
     assert tools.selection.merging and helped.text().startswith("Click the cell to merge")
-    drag(tools.layer, *world(tools, (50, 50)))
-    assert cells(tools) == {2, 3} and not tools.selection.merging and not panel.merge.isChecked()
+    drag(tools.layer, *world(tools, (50, 50)))  # too far away
+    assert cells(tools) == {1, 2, 3} and tools.selection.label == 1
+    settle(ready)
+    assert ready.layout_.note.text().startswith("These cells are too far apart to merge.")
+    tools.layer.data[60:141, 48:53] = 1
+    click(panel.merge)
+    drag(tools.layer, *world(tools, (150, 50)))
+    assert cells(tools) == {1, 2} and not tools.selection.merging and not panel.merge.isChecked()
     click(panel.merge)
     drag(tools.layer, *world(tools, (220, 220)))  # no cell there
-    assert cells(tools) == {2, 3} and not tools.selection.merging and not tools.selection.label
+    assert cells(tools) == {1, 2} and not tools.selection.merging and not tools.selection.label
     drag(tools.layer, *world(tools, (50, 150), (80, 150)))  # moves the view
     assert not tools.selection.label
 

@@ -67,12 +67,12 @@ def test_each_tool_by_hand(ready, hand, press_on, settle, tools) -> None:
         settle(ready)
 
     use("paint", (200, 200), (200, 230))
-    assert data()[200, 215] == 4
+    assert data()[200, 202] == 4
     turns = np.linspace(0, 2 * np.pi, 25)
     use("outline", *((200 + 20 * np.sin(turn), 60 - 20 * np.cos(turn)) for turn in turns))
     assert data()[200, 60] == 5
-    use("erase", (60, 45), (60, 75), (60, 45))
-    assert data()[60, 60] == 0 and 1 in cells(tools)
+    use("erase", (60, 50), (60, 75), (60, 50))
+    assert data()[60, 50] == 0 and 1 in cells(tools)
     use("split", (140, 60), (180, 60))
     assert cells(tools) == {1, 2, 3, 4, 5, 6}
     data()[58:63, 158:163] = 0
