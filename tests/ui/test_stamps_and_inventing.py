@@ -71,10 +71,7 @@ def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
     layer, section = stamp(region, press), region.layout_.stamps
-    assert [section.source.itemText(i) for i in range(2)] == [
-        "bundled nuclei",
-        "nuclei of Region 1",
-    ]
+    assert [section.source.itemText(i) for i in range(2)] == ["bundled", "Region 1"]
     section.source.setCurrentIndex(1)
     section.source.activated.emit(1)
     settle(region)

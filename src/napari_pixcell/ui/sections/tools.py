@@ -183,7 +183,7 @@ class StampsPanel(QWidget):
         super().__init__()
         self.session, self.tools = session, link.tools
         self.stamping = stamping = link.tools.stamping
-        self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
+        self.source = combo("Shapes of the nuclei: bundled ones, or those of a region")
         self.source.activated.connect(self._use)
         tip = "Spacing of nuclei along a stroke"
         self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=48)
@@ -204,8 +204,8 @@ class StampsPanel(QWidget):
     def refresh(self) -> None:
         session = self.session
         filled = [r for r in session.regions.current if r.layout is not None and r.cells]
-        layouts = [(f"nuclei of {item.name}", item.number) for item in filled]
-        offer(self.source, [("bundled nuclei", BUNDLED), *layouts])
+        layouts = [(item.name, item.number) for item in filled]
+        offer(self.source, [("bundled", BUNDLED), *layouts])
         set_quietly(self.source, session.invention.stamps_of)
         set_quietly(self.spacing, self.stamping.spacing_um)
         set_quietly(self.size, self.stamping.size)
