@@ -54,6 +54,12 @@ def test_a_sweep_has_a_request_for_each_cell_row_by_row() -> None:
     assert sweep.rows == ("guidance 1, 4 steps", "guidance 2.5, 4 steps")
 
 
+def test_captions_tell_what_differs_in_a_grid() -> None:
+    sweep = Sweep((Axis.seeds(5, 2), Axis.numbers("guidance", "1, 2.5"), Axis("steps", (4,))))
+    captions = [sweep.caption(request) for request in sweep.requests(GenerateRequest("demo"))]
+    assert captions == [f"seed {seed}, guidance {g}" for g in ("1", "2.5") for seed in (5, 6)]
+
+
 def test_lists_of_numbers_are_parsed_without_repeats() -> None:
     assert Axis.numbers("guidance", "1; 1.5  2,2").values == (1.0, 1.5, 2.0)
     assert Axis.numbers("steps", "4 8").values == (4, 8)

@@ -44,6 +44,7 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
     viewer, qtbot, monkeypatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: ("", ""))
     for command in ACTIONS:
         run(command)
     qtbot.wait(60)

@@ -67,9 +67,8 @@ def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> 
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
     studio = PixCellStudio(viewer)
     viewer.window.add_dock_widget(studio, name="PixCell studio")
-    monkeypatch.setattr(
-        QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path / "data")
-    )
+    folder = str(tmp_path / "data"), ""  # need not exist
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: folder)
     session, section = studio.session, studio.dataset
     try:
         studio.slide.open(SAMPLE_SLIDE)

@@ -137,6 +137,15 @@ class Sweep:
             ", ".join(labels) for labels in itertools.product(*(a.labels for a in self.axes[1:]))
         )
 
+    def caption(self, request: GenerateRequest) -> str:
+        """Return the labels of an image's values, of the axes on which the images differ."""
+        parts = []
+        for axis in self.axes:
+            value = getattr(request, axis.name)
+            if len(axis.values) > 1 and value in axis.values:
+                parts.append(axis.labels[axis.values.index(value)])
+        return ", ".join(parts)
+
     def settings(self) -> list[dict[str, Any]]:
         """Return the settings of each image, row by row."""
         first, *others = self.axes

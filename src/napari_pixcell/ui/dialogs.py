@@ -14,6 +14,12 @@ def ask_folder(parent: QWidget, title: str, act: Callable[[Path], Any], near: st
     _pass(QFileDialog.getExistingDirectory(parent, title, near), act)
 
 
+def ask_new_folder(parent: QWidget, title: str, near: str, act: Callable[[Path], Any]) -> None:
+    """Ask for a folder that need not exist; ``near`` is its suggested path."""
+    options = QFileDialog.Option.DontConfirmOverwrite | QFileDialog.Option.ShowDirsOnly
+    _pass(QFileDialog.getSaveFileName(parent, title, near, "Folders (*)", options=options)[0], act)
+
+
 def ask_file(
     parent: QWidget | None, title: str, kinds: str, act: Callable[[Path], Any], near: str = ""
 ) -> None:
@@ -33,6 +39,20 @@ def ask_name(parent: QWidget, title: str, name: str, act: Callable[[str], Any]) 
     text, given = QInputDialog.getText(parent, title, "Name", text=name)
     if given:
         act(text)
+
+
+def ask_number(
+    parent: QWidget,
+    title: str,
+    words: str,
+    value: float,
+    limits: tuple[float, float],
+    act: Callable[[float], Any],
+) -> None:
+    """Ask for a number with four decimals; ``value`` is the suggestion."""
+    number, given = QInputDialog.getDouble(parent, title, words, value, *limits, 4)
+    if given:
+        act(number)
 
 
 def _pass(path: str, act: Callable[[Path], Any]) -> None:

@@ -39,7 +39,7 @@ class KeptSession(QObject):
     ) -> None:
         super().__init__(window)
         self.session, self.end = session, end
-        self.viewer = weakref.ref(viewer)
+        self.viewer = weakref.ref(_itself(viewer))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
         self._timer.start(PUMP_MS)
@@ -65,7 +65,13 @@ class KeptSession(QObject):
 def take_kept(viewer: Viewer) -> KeptSession | None:
     """Return the session that went on in a viewer, for a dock to look after."""
     for kept in _kept:
-        if kept.viewer() is viewer:
+        if kept.viewer() is _itself(viewer):
             kept.let_go()
             return kept
     return None
+
+
+def _itself(viewer: Viewer) -> Viewer:
+    """Return the viewer behind the proxy that napari hands to each dock widget."""
+    itself: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return itself

@@ -50,8 +50,7 @@ def test_a_dock_takes_over_the_session_that_went_on(
     session = ready.session
     hand.click(cross(ready))
     qtbot.waitUntil(lambda: not ready._pump.isActive(), timeout=60_000)
-    again = PixCellStudio(viewer, client)
-    viewer.window.add_dock_widget(again, name="PixCell studio")
+    _, again = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     settle(again)
     assert again.session is session and not client.closed
     assert again.slide.note.text() == "Your work continued while the dock was closed."

@@ -44,6 +44,13 @@ class Grids:
 
     def __post_init__(self) -> None:
         self.last: Grid | None = None
+        self._by_job: dict[int, Grid] = {}
+
+    def caption(self, result: Result) -> str:
+        """Return what tells a picture from others of its job: settings, stain or seed."""
+        grid = self._by_job.get(result.job)
+        differs = grid.sweep.caption(result.record.request) if grid is not None else ""
+        return differs or result.label
 
     def add(
         self,
@@ -94,6 +101,7 @@ class Grids:
             title = f"series of {sweep.count} styles"
         job = self.queue.add(requests, target, layout, start=start, title=title, previews=previews)
         self.last = Grid(job.number, f"{target.name}, {title}", sweep, base.seed)
+        self._by_job[job.number] = self.last
         return self.last
 
     def pictures(self, grid: Grid) -> list[Result | None]:

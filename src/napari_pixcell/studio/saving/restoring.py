@@ -81,6 +81,11 @@ class Restoring:
         self._opening: Opening | None = None
         self._busy = False  # a session and its slide are being opened
 
+    @property
+    def busy(self) -> bool:
+        """True while a session is being opened."""
+        return self._busy or self._opening is not None
+
     # -- the slide -----------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
@@ -91,7 +96,7 @@ class Restoring:
         path : Path
             Its folder, or the ``session.json`` in it.
         """
-        if self._busy or self._opening is not None:
+        if self.busy:
             self.notices.say(SECTION, "Another session is being opened. Wait until it is done.")
             return
         slide = self.slides.current
@@ -148,6 +153,7 @@ class Restoring:
             self.notices.say(SECTION, message)
 
         self._busy = True
+        self.notices.changed.emit()
         self.background.compute(work, found, failed)
 
     # -- regions -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
@@ -94,11 +95,13 @@ class Strip(ThumbnailView):
 
     menu_wanted = Signal(QPoint)  # for the selected variants, at this point of the screen
 
-    def __init__(self, gallery: Gallery, background: Background) -> None:
+    def __init__(
+        self, gallery: Gallery, background: Background, caption: Callable[[Result], str]
+    ) -> None:
         super().__init__("Variants")
         self.gallery = gallery
         self.columns = 4
-        self.model_ = StripModel(gallery, background)
+        self.model_ = StripModel(gallery, background, caption)
         self.setModel(self.model_)
         self.setItemDelegate(StripDelegate(self))
         self.setMouseTracking(True)

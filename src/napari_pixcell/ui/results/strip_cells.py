@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +35,16 @@ class Cell:
 
 
 class StripModel(QAbstractListModel):
-    """For each job a title, its tissue, its layout and its variants; the newest job first."""
+    """For each job a title, its tissue, its layout and its variants; the newest job first.
 
-    def __init__(self, gallery: Gallery, background: Background) -> None:
+    ``caption`` returns what tells a variant from others of its job.
+    """
+
+    def __init__(
+        self, gallery: Gallery, background: Background, caption: Callable[[Result], str]
+    ) -> None:
         super().__init__()
-        self.gallery = gallery
+        self.gallery, self._caption = gallery, caption
         self._background = background
         self.cells: list[Cell] = []
         self._pictures: dict[int, QPixmap] = {}  # of variants, also of discarded ones
@@ -87,15 +93,10 @@ class StripModel(QAbstractListModel):
         new = [] if others else self._context(result)
         if result.number not in self._pictures:
             self._pictures[result.number] = pixmap(result.small, SIDE)
-        new.append(
-            Cell(
-                "variant",
-                result,
-                self._pictures[result.number],
-                result.label,
-                "\n".join(filter(None, (*_told(result), HOW_TO))),
-            )
-        )
+        caption = self._caption(result)
+        told = caption if caption != result.label else "", *_told(result), HOW_TO
+        picture = self._pictures[result.number]
+        new.append(Cell("variant", result, picture, caption, "\n".join(filter(None, told))))
         self.beginInsertRows(QModelIndex(), row, row + len(new) - 1)
         self.cells[row:row] = new
         self.endInsertRows()

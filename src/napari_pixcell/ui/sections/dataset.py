@@ -16,7 +16,7 @@ from napari_pixcell.datasets.store.plan import MOST_CANDIDATES, PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.dialogs import ask_folder, ask_new_folder
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset_place import PlacePanel
@@ -153,7 +153,8 @@ class DatasetSection(Section):
 
     def choose(self, first: bool = False) -> None:
         make = self.session.datasets.make
-        ask_folder(self, "New folder for the dataset", lambda folder: make(folder, first))
+        title = "New folder for the dataset"
+        ask_new_folder(self, title, "dataset", lambda folder: make(folder, first))
 
     def choose_old(self) -> None:
         ask_folder(self, "Folder of the dataset", self.session.datasets.resume)

@@ -40,7 +40,8 @@ class RegionSection(Section):
         self.draw_button = button("Draw region", tip, self.draw)
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
-        self.list.setToolTip("Click to select a region, double-click to go to it. Right-click to rename or delete it.")
+        tip = "Click to select a region, double-click to go to it. Right-click to rename or delete."
+        self.list.setToolTip(tip)
         self.list.currentItemChanged.connect(self._chosen)
         self.list.itemClicked.connect(lambda _: self._show())
         self.list.itemDoubleClicked.connect(lambda _: self._go())

@@ -33,7 +33,7 @@ class ResultsSection(Section):
         gallery = session.gallery
         self.hint = Text("Variants appear here and exactly over their region.", small=True)
         self.count = Text(small=True)
-        self.strip = Strip(gallery, session.background)
+        self.strip = Strip(gallery, session.background, session.grids.caption)
         self.strip.menu_wanted.connect(self._menu)
         self.swipe = check_box(
             "Swipe",

@@ -102,7 +102,7 @@ class SimilarPanel(QWidget):
 
     def menu(self, match: Match) -> QMenu:
         menu = QMenu(self)
-        menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
+        menu.addAction("Go to match", partial(self.link.go_to, match.region))
         similar, item = self.session.similar, self.session.regions.active
         menu.addAction("Add region here", lambda: similar.add_region(match))
         style = menu.addAction("Use as style", lambda: similar.use_style(match))

@@ -17,7 +17,7 @@ from napari_pixcell.studio.saving.places import day
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import boxed, column, row, show_all
 from napari_pixcell.ui.bind import bind, set_quietly
-from napari_pixcell.ui.dialogs import ask_file, ask_folder, ask_target
+from napari_pixcell.ui.dialogs import ask_file, ask_folder, ask_number, ask_target
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.widgets import AMBER, Text, button, combo, number, offer
@@ -25,6 +25,8 @@ from napari_pixcell.ui.widgets import AMBER, Text, button, combo, number, offer
 if TYPE_CHECKING:
     from napari_pixcell.ui.model_manager import ModelManager
 
+MPP_RANGE = 0.01, 20.0  # µm/px
+OPENING = "Opening the session…"
 FILES = (
     "Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
     " *.png *.jpg *.jpeg);;All files (*)"
@@ -47,14 +49,14 @@ class SlideSection(Section):
         self.corrupt = Text(colour=AMBER)
         unknown = Text("The file states no pixel size. Enter it once; it is remembered.", AMBER)
         tip = "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan"
-        self.mpp = number(0.01, 20, tip, decimals=4, unit=" µm/px", step=0.05)
+        self.mpp = number(*MPP_RANGE, tip, decimals=4, unit=" µm/px", step=0.05)
         self.mpp.setObjectName("mpp")
         self.mpp.setValue(0.5)
         self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
         tip = "Set the pixel size and remember it for this file"
         self.set_button = button("Set pixel size", tip, lambda: link.set_mpp(self.mpp.value()))
         self.asking = boxed(column(None, unknown, row(self.mpp, self.set_button), spacing=4))
-        self.session_menu = SessionMenu(session)
+        self.session_menu = SessionMenu(session, self)
         self.model = combo("", name="Model")
         self._offer_models()
         settings = session.settings
@@ -97,7 +99,9 @@ class SlideSection(Section):
         session, note = self.session, self.note_now()
         put_off, offered = session.queue.put_off_note(), session.saver.offer
         lost = session.restoring.slide_lost
-        if lost is not None and lost.mark.path is not None:
+        if session.restoring.busy:
+            self.report("", OPENING)
+        elif lost is not None and lost.mark.path is not None:
             self.report(action="Locate slide…", act=lambda: _ask_for_slide(self, session))
         elif self.problem_now():
             self.report()
@@ -123,6 +127,13 @@ class SlideSection(Section):
     def choose(self) -> None:
         ask_file(self, "Open slide", FILES, self.open)
 
+    def correct_mpp(self) -> None:
+        """Ask for the pixel size of the slide, in place of the one that it states."""
+        slide = self.session.slides.current
+        if slide is not None:
+            words = "Pixel size in µm: about 0.25 for a 40× scan, 0.5 for a 20× scan"
+            ask_number(self, "Pixel size", words, slide.mpp or 0.5, MPP_RANGE, self.link.set_mpp)
+
     def sample(self) -> None:
         self.open(SAMPLE_SLIDE)
 
@@ -147,7 +158,7 @@ def _size(slide: Any) -> str:
 class SessionMenu(QPushButton):
     """A button with a menu. Its tooltip says where the session is saved."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, slides: SlideSection) -> None:
         super().__init__()
         self.session = session
         self.setText("Session")
@@ -155,6 +166,9 @@ class SessionMenu(QPushButton):
         self.setAccessibleName("Session: open, save as")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
+        menu.addAction("Open another slide…", slides.choose)
+        self.mpp_action = menu.addAction("Correct the pixel size…", slides.correct_mpp)
+        menu.addSeparator()
         self.open_action = menu.addAction("Open session…", self.choose)
         self.earlier = menu.addMenu("Earlier sessions of this slide")
         dismiss = session.saver.dismiss_offers
@@ -172,6 +186,7 @@ class SessionMenu(QPushButton):
         session = self.session
         book = session.saver.book()
         there = session.slides.current is not None and book is not None
+        self.mpp_action.setEnabled(session.slides.current is not None)
         self.save_action.setEnabled(there)
         self.this_action.setEnabled(there)
         self.this_action.setChecked(session.saver.on and (book is None or not book.off))
