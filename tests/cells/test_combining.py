@@ -11,7 +11,7 @@ from skimage.color import rgb2hed
 from skimage.filters import gaussian, threshold_otsu
 
 from napari_pixcell.cells import segment_nuclei, segmentation
-from napari_pixcell.cells.combining import combine, take_out, without_rejected, without_small
+from napari_pixcell.cells.combining import combine, take_out, within_sizes, without_rejected
 from napari_pixcell.cells.methods import LayoutSource, mixed
 from napari_pixcell.cells.segmentation import measure_haematoxylin
 from napari_pixcell.errors import PixCellError
@@ -148,9 +148,10 @@ def test_invalid_combinations_are_explained(arguments, sentence: str) -> None:
 def test_small_cells_are_left_out() -> None:
     labels = boxes((1, 2, 2, 4, 5), (2, 20, 2, 3, 3), (3, 20, 20, 5, 5))
     expected = boxes((1, 2, 2, 4, 5), (2, 20, 20, 5, 5))
-    np.testing.assert_array_equal(without_small(labels, 0.5, 5.0), expected)
-    assert without_small(labels, 0.5, 0) is labels
-    assert not without_small(labels, 0.5, 100).any()
+    np.testing.assert_array_equal(within_sizes(labels, 0.5, 5.0), expected)
+    assert within_sizes(labels, 0.5, 0) is labels
+    np.testing.assert_array_equal(within_sizes(labels, 0.5, 0, 4.0), labels == 2)
+    assert not within_sizes(labels, 0.5, 100).any()
 
 
 def test_rejected_cells_do_not_return_if_they_grow_or_shrink() -> None:

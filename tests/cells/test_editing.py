@@ -50,6 +50,12 @@ def test_merged_cells_have_no_gap(labels) -> None:
     assert merge(labels, (200, 100), (5, 5)) is None
 
 
+def test_cells_that_are_far_apart_are_not_merged() -> None:
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:20, 10:20], labels[10:20, 40:50] = 1, 2
+    assert merge(labels, (15, 15), (15, 45)) is None
+
+
 @pytest.mark.parametrize(
     "line", [[(30, 100), (90, 100)], [(30, 60), (60, 90), (61, 95), (95, 150)]]
 )

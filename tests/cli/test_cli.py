@@ -70,6 +70,8 @@ def test_segmentation_follows_its_thresholds(run, cmu_slide, tmp_path) -> None:
     assert np.count_nonzero(fewer) < np.count_nonzero(usual) < np.count_nonzero(more)
     areas = np.bincount(large.ravel())[1:] * 0.25
     assert 0 < large.max() < usual.max() and areas.min() >= 30
+    areas = np.bincount(found("--largest-area", 30).ravel())[1:] * 0.25
+    assert 0 < areas.max() <= 30
 
 
 @pytest.mark.parametrize(
@@ -124,6 +126,7 @@ def test_cellpose_segments_as_the_built_in_method_does(
         (("--method", "cellpose"), "Cellpose's weights are not installed"),
         (("--method", "cellpose", "--model", "none"), "There is no Cellpose model file none"),
         (("--model", "mine"), "Add --method cellpose, or omit --model"),
+        (("--largest-area", -1), "The largest cell area is -1 µm². Choose more than 0"),
         (("--method", "cellpose", "--diameter", 1), "The cell diameter is 1 µm. Choose one from 3"),
         (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9. Choose one from 0"),
     ],

@@ -53,7 +53,11 @@ def test_an_embed_request_survives_json_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [SegmentMethod(), SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0)]
+    "how",
+    [
+        SegmentMethod(),
+        SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0, largest_um2=300.0),
+    ],
 )
 def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
     pixels = PackedArray.pack(np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3))
@@ -66,6 +70,8 @@ def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
     [
         (lambda: SegmentMethod("magic"), "“magic” is not a segmentation method"),
         (lambda: SegmentMethod(diameter=500), "cell diameter is 500 µm. Choose one from 3"),
+        (lambda: SegmentMethod(largest_um2=0), "largest cell area is 0 µm². Choose more than 0"),
+        (lambda: SegmentMethod(smallest_um2=9, largest_um2=8), "but the smallest is 9 µm²."),
         (lambda: SegmentMethod(cellprob_threshold=float("nan")), "Choose one from -8 to 8"),
         (lambda: segment(np.zeros((4, 4), np.uint8)), "segmented in an RGB image"),
         (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32. Use a region of a slide"),

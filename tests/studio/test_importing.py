@@ -41,8 +41,8 @@ def test_cells_of_the_slide_appear_in_each_region(session, tmp_path) -> None:
     session.layout_files.read(path)
     assert session.layout_files.reading == "cells.geojson"
     session.wait(20)
-    assert not session.layout_files.reading and session.notices.notes["layout"].startswith(
-        "2 cells of the slide"
+    assert not session.layout_files.reading and session.notices.notes["layout"] == (
+        "1 of 2 cells on the slide lie in this region."
     )
     assert (first.layout[30:42, 20:30] > 0).all() and np.count_nonzero(first.layout) == 120
     assert first.cells == 1 and list(first.classes.values()) == ["Tumor"]
@@ -60,6 +60,33 @@ def test_cells_of_the_slide_appear_in_each_region(session, tmp_path) -> None:
     assert second.cells == 1
     third = draw(session, 0, 500)
     assert third.layout is None and "layout" not in session.notices.problems
+
+
+def test_cells_that_lie_elsewhere_are_located(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    path = geojson(tmp_path / "cells.geojson", (500, 540, 10, 12), (520, 540, 14, 10))
+    session.layout_files.read(path)
+    session.wait(20)
+    elsewhere = session.layout_files.elsewhere
+    assert elsewhere.sentence == (
+        "None of the 2 cells is in this region. They are near x 505, y 546."
+    )
+    assert not elsewhere.relative and "layout" not in session.notices.notes
+    there = draw(session, 450, 450)
+    assert there.cells == 2 and session.layout_files.elsewhere is None
+    session.regions.activate(item.number)
+    assert session.layout_files.elsewhere is not None
+
+
+def test_cells_that_count_from_the_region_s_corner_are_recognised(session, tmp_path) -> None:
+    item = draw(session, 300, 300)
+    path = geojson(tmp_path / "cells.geojson", (20, 30, 10, 12), (40, 60, 14, 10))
+    session.layout_files.read(path)
+    session.wait(20)
+    assert session.layout_files.elsewhere.relative
+    session.layout_files.read(path, on_region=True)
+    session.wait(20)
+    assert item.cells == 2 and session.layout_files.elsewhere is None
 
 
 def test_edited_cells_of_the_slide_move_with_their_region(session, tmp_path) -> None:

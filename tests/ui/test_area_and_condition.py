@@ -87,7 +87,7 @@ def test_the_condition_image_follows_edits_of_the_layout(drawn, qtbot, settle) -
     drawn.session.layouts.set(1, None)
     settle(drawn)
     qtbot.waitUntil(lambda: link.find("condition") is None, timeout=5_000)
-    link.tools.undo()
+    link.tools.history.undo()
     qtbot.waitUntil(lambda: link.find("condition") is not None, timeout=5_000)
     drawn.viewer.layers.remove(link.find("condition"))
     settle(drawn)

@@ -38,7 +38,8 @@ def cells(tools) -> set[int]:
 
 
 def choose(tools, dock, name: str) -> None:
-    click(dock.layout_.tools.buttons[name])
+    if tools.tool != name:
+        click(dock.layout_.tools.buttons[name])
     assert tools.tool == name
 
 
@@ -66,6 +67,113 @@ def test_an_outline_becomes_a_cell(ready, tools) -> None:
     assert tools.layer.selected_label == 6
 
 
+def test_a_line_drawn_around_a_cell_becomes_a_cell(ready, tools, settle) -> None:
+    choose(tools, ready, "outline")
+    before = tools.layer.data.copy()
+    drag(tools.layer, *world(tools, (100, 100), (100, 140), (140, 140), (140, 100)))
+    assert (tools.layer.data[105:135, 105:135] == 5).all()
+    drag(tools.layer, *world(tools, (40, 40), (40, 80), (60, 80), (60, 40)))  # across cell 1
+    np.testing.assert_array_equal(tools.layer.data[before > 0], before[before > 0])
+    assert tools.layer.data[50, 75] == 6
+    tools.history.undo()
+    tools.history.undo()
+    np.testing.assert_array_equal(tools.layer.data, before)
+    drag(tools.layer, *world(tools, (45, 45), (45, 55), (55, 55)))  # within cell 1
+    np.testing.assert_array_equal(tools.layer.data, before)
+    settle(ready)
+    assert ready.layout_.note.text().startswith("No cell was outlined: drag around free tissue")
+
+
+def test_escape_discards_a_line_that_is_being_drawn(ready, tools, qtbot) -> None:
+    choose(tools, ready, "outline")
+    places = world(tools, (100, 100), (100, 140), (140, 140))
+    for kind, place in zip(("mouse_press", "mouse_move", "mouse_move"), places, strict=True):
+        send(tools.layer, kind, place)
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    send(tools.layer, "mouse_move", places[0])
+    send(tools.layer, "mouse_release", places[0])
+    assert cells(tools) == {1, 2, 3, 4} and tools.tool == "outline"
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert tools.tool == "select"
+
+
+def test_a_second_click_on_a_tool_means_select(ready, tools) -> None:
+    buttons = ready.layout_.tools.buttons
+    for name in ("paint", "outline", "stamp", "erase", "split", "fill"):
+        choose(tools, ready, name)
+        assert buttons[name].isChecked() and not buttons["select"].isChecked()
+        click(buttons[name])
+        assert tools.tool == "select" and buttons["select"].isChecked()
+        assert tools.layer.mouse_pan and str(tools.layer.mode) == "pan_zoom"
+
+
+def test_cells_are_selected_by_a_click_and_merged_by_shift_or_a_button(
+    ready, tools, settle
+) -> None:
+    panel, helped = ready.layout_.tools, ready.layout_.tools.help
+    choose(tools, ready, "select")
+    assert not panel.merge.isEnabled() and helped.text().startswith("Click a cell to select it.")
+    drag(tools.layer, *world(tools, (150, 50)), modifiers=["Shift"])
+    assert tools.selection.label == 3 and panel.merge.isEnabled()
+    assert helped.text().startswith("Cell 3: 76 µm². Shift-click another")
+    drag(tools.layer, *world(tools, (150, 72)), modifiers=["Shift"])
+    assert cells(tools) == {1, 2, 3}
+    click(panel.merge)
+    assert tools.selection.merging and helped.text().startswith("Click the cell to merge")
+    drag(tools.layer, *world(tools, (50, 50)))  # too far away
+    assert cells(tools) == {1, 2, 3} and tools.selection.label == 1
+    settle(ready)
+    assert ready.layout_.note.text().startswith("These cells are too far apart to merge.")
+    tools.layer.data[60:141, 48:53] = 1
+    click(panel.merge)
+    drag(tools.layer, *world(tools, (150, 50)))
+    assert cells(tools) == {1, 2} and not tools.selection.merging and not panel.merge.isChecked()
+    click(panel.merge)
+    drag(tools.layer, *world(tools, (220, 220)))  # no cell there
+    assert cells(tools) == {1, 2} and not tools.selection.merging and not tools.selection.label
+    drag(tools.layer, *world(tools, (50, 150), (80, 150)))  # moves the view
+    assert not tools.selection.label
+
+
+def test_the_selected_cell_glows(ready, tools) -> None:
+    def seen() -> np.ndarray:
+        return ready.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+
+    choose(tools, ready, "select")
+    before = seen()
+    drag(tools.layer, *world(tools, (50, 150)))
+    glowing = seen()
+    yellow = (glowing[..., :2].min(axis=-1) > 200) & (glowing[..., 2] < 60)
+    was = (before[..., :2].min(axis=-1) > 200) & (before[..., 2] < 60)
+    assert np.count_nonzero(yellow) > np.count_nonzero(was) + 50
+    drag(tools.layer, *world(tools, (220, 220)))
+    assert np.abs(seen() - before).max() <= 2
+
+
+def test_nothing_changes_unseen_under_a_variant(ready, client, tools, settle) -> None:
+    choose(tools, ready, "paint")
+    drag(tools.layer, *world(tools, (50, 150)), modifiers=["Alt"])
+    ready.session.settings.count = 1
+    settle(ready)
+    click(ready.generate.generate_button)
+    settle(ready)
+    client.play()
+    settle(ready)
+    variant = ready.session.gallery.results[0]
+    assert variant.shown
+    ready.viewer.layers.selection.active = tools.layer
+    before = tools.layer.data.copy()
+    drag(tools.layer, *world(tools, (200, 200), (210, 200)))
+    np.testing.assert_array_equal(tools.layer.data, before)
+    assert not variant.shown
+    ready.session.gallery.show(variant)
+    tools.selection.delete()
+    np.testing.assert_array_equal(tools.layer.data, before)
+    assert not variant.shown
+    tools.selection.delete()
+    assert cells(tools) == {1, 3, 4}
+
+
 def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None:
     for name in ("paint", "split", "erase"):
         choose(tools, ready, name)
@@ -73,16 +181,16 @@ def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None
     assert cells(tools) == {1, 2, 3, 4}
     drag(tools.layer, *world(tools, (50, 50), (50, 100), (50, 150)), modifiers=["Control"])
     assert cells(tools) == {3, 4}
-    tools.undo()
+    tools.history.undo()
     assert cells(tools) == {2, 3, 4}
-    tools.undo()
+    tools.history.undo()
     assert cells(tools) == {1, 2, 3, 4}
 
 
 def test_alt_click_merges_a_cell_with_the_selected_one(ready, tools) -> None:
     choose(tools, ready, "paint")
     drag(tools.layer, *world(tools, (150, 50)), modifiers=["Alt"])
-    assert cells(tools) == {1, 2, 3, 4} and tools.selected == 3
+    assert cells(tools) == {1, 2, 3, 4} and tools.selection.label == 3
     drag(tools.layer, *world(tools, (150, 72)), modifiers=["Alt"])
     assert cells(tools) == {1, 2, 3}
     assert ndimage.label(tools.layer.data == 3)[1] == 1
@@ -98,7 +206,7 @@ def test_a_line_is_visible_while_drawn_and_splits_cells_on_release(ready, tools)
     send(tools.layer, "mouse_release", end)
     assert cells(tools) == {1, 2, 3, 4, 5}
     np.testing.assert_array_equal(tools.layer.data > 0, before > 0)
-    tools.undo()
+    tools.history.undo()
     np.testing.assert_array_equal(tools.layer.data, before)
     drag(tools.layer, *world(tools, (200, 200), (220, 220)))
     np.testing.assert_array_equal(tools.layer.data, before)
@@ -109,8 +217,8 @@ def test_a_selected_cell_can_be_grown_shrunk_and_deleted(ready, tools, settle) -
     buttons = ready.layout_.tools
     choose(tools, ready, "fill")
     assert not buttons.larger.isEnabled()
-    tools.layer.mode = "pick"
-    assert tools.tool == "select"
+    click(buttons.buttons["fill"])
+    assert tools.tool == "select" and buttons.buttons["select"].isChecked()
     drag(tools.layer, *world(tools, (50, 150)))
     settle(ready)
     size = (tools.layer.data == 2).sum()
@@ -191,7 +299,7 @@ def test_keys_choose_tools_only_while_the_layout_is_selected(ready, tools, qtbot
         ready.viewer.layers.selection.active = chosen
         for key, tool in keys.items():
             press(ready, qtbot, getattr(Qt.Key, f"Key_{key}"))
-            assert tools.tool == (tool if chosen is layer else "")
+            assert tools.tool == (tool if chosen is layer else "select")
             settle(ready)
             made = ready.layout_.tools.buttons[tool]
             assert made.isChecked() == (chosen is layer) and made.toolTip().endswith(f"({key})")

@@ -102,6 +102,41 @@ def test_a_layout_s_layer_lists_the_dab_of_its_nuclei(section, studio, settle) -
     assert session.measures.rows
 
 
+def test_measured_nuclei_are_shown_over_what_was_measured_only(
+    section, studio, client, settle
+) -> None:
+    session, gallery = studio.session, studio.session.gallery
+    session.settings.count = 2
+    session.segmentation.segment()
+    settle(studio)
+    session.generator.generate()
+    settle(studio)
+    client.play()
+    settle(studio)
+    first, second = gallery.results
+    assert any(result.shown for result in gallery.results)
+    session.measures.measure()
+    settle(studio)
+    assert not any(result.shown for result in gallery.results)
+    assert studio.link.find("measured").visible
+    gallery.show(first)
+    assert not studio.link.find("measured").visible
+    first.memory[:] = session.regions.active.pixels  # the scripted worker makes no tissue
+    session.measures.measure(first)
+    settle(studio)
+    assert studio.link.find("measured").visible and first.shown
+    gallery.show(second)
+    assert not studio.link.find("measured").visible
+    gallery.show(first)
+    assert studio.link.find("measured").visible
+    gallery.peek(first.target.number)
+    assert not studio.link.find("measured").visible
+    gallery.peek(None)
+    session.measures.show(session.measures.rows[0])
+    settle(studio)
+    assert studio.link.find("measured").visible and not first.shown
+
+
 def test_rows_can_be_copied_saved_and_removed(
     section, studio, qtbot, settle, monkeypatch, tmp_path
 ) -> None:

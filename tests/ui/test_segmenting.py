@@ -44,7 +44,7 @@ def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
         section.segmentation.segment_button.isEnabled()
         and section.segmentation.method.currentText() == "Built-in"
     )
-    assert not section.segmentation.diameter.isVisible()
+    assert not section.segmentation.thresholds.diameter.isEnabled()
     choose(region, 1)
     qtbot.wait(60)
     assert not section.segmentation.segment_button.isEnabled()
@@ -95,7 +95,7 @@ def test_cancelling_the_file_dialog_changes_nothing(region, qtbot, monkeypatch) 
 def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model) -> None:
     choose(region, 2)
     section = region.layout_
-    section.segmentation.diameter.setValue(9)
+    section.segmentation.thresholds.diameter.setValue(9)
     click(section.segmentation.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     request, tell = client.segmenting[0]
@@ -161,6 +161,50 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
         assert session.regions.active.layout_source == LayoutSource("builtin")
     region.link.find("layout", session.regions.active.number).paint((40, 40), 500)
     qtbot.waitUntil(lambda: session.regions.active.layout_source.edited, timeout=5_000)
+
+
+def test_painted_cells_that_a_segmentation_replaces_can_be_brought_back(region, press) -> None:
+    session, section = region.session, region.layout_
+    painted = np.zeros((256, 256), np.int32)
+    painted[5:20, 5:20], painted[30:40, 30:40] = 1, 2
+    number = session.regions.active.number
+    session.layouts.set(number, painted, "painted", LayoutSource("painted"))
+    press(section.segmentation.segment_button)
+    assert session.regions.active.layout_source == LayoutSource("builtin")
+    assert section.problem.text() == "2 painted cells were replaced."
+    assert section.action.text() == "Undo" and section.action.isVisible()
+    press(section.action)
+    np.testing.assert_array_equal(session.regions.active.layout, painted)
+    assert not section.problem.text() and not section.action.isVisible()
+    section.segmentation.keep.setChecked(True)
+    press(section.segmentation.segment_button)
+    assert not section.problem.text()
+
+
+def test_nothing_in_the_section_moves_while_cells_are_segmented(
+    region, client, press, settle, own_model
+) -> None:
+    section = region.layout_
+
+    def places() -> list[int]:
+        shown = section.tools.undo, section.import_button, section.inventing, section.seen
+        return [widget.mapTo(section, widget.rect().topLeft()).y() for widget in shown]
+
+    settle(region)
+    before = places()
+    choose(region, 2)
+    settle(region)
+    assert places() == before
+    click(section.segmentation.segment_button)
+    settle(region)
+    assert client.segmenting and section.segmentation.progress.isVisible()
+    assert places() == before
+    client.segmenting[0][1](Finished())
+    settle(region)
+    choose(region, 0)
+    for widget in (section.segmentation.segment_button, *section.tools.buttons.values()):
+        press(widget)
+        assert places() == before
 
 
 def test_a_failure_is_shown_in_the_section(region, client, qtbot, own_model) -> None:

@@ -42,9 +42,9 @@ def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, press) -> N
     before = layer.data.copy()
     drag(layer, *world(layer, (160, 30), (160, 230)))  # where there are some already
     np.testing.assert_array_equal(layer.data[before > 0], before[before > 0])
-    region.link.tools.undo()
+    region.link.tools.history.undo()
     np.testing.assert_array_equal(layer.data, before)
-    region.link.tools.undo()
+    region.link.tools.history.undo()
     assert len(np.unique(layer.data)) == 2
 
 
@@ -71,10 +71,7 @@ def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
     layer, section = stamp(region, press), region.layout_.stamps
-    assert [section.source.itemText(i) for i in range(2)] == [
-        "bundled nuclei",
-        "nuclei of Region 1",
-    ]
+    assert [section.source.itemText(i) for i in range(2)] == ["bundled", "Region 1"]
     section.source.setCurrentIndex(1)
     section.source.activated.emit(1)
     settle(region)
@@ -102,7 +99,7 @@ def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> N
     section.fields["seed"].setValue(0)
     press(section.invent_button)
     np.testing.assert_array_equal(labels_of(region), first)
-    region.link.tools.undo()
+    region.link.tools.history.undo()
     settle(region)
     assert not np.array_equal(labels_of(region), first)
 

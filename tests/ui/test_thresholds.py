@@ -13,7 +13,6 @@ from napari_pixcell.ui.demo import click
 @pytest.fixture
 def found(ready, press):
     press(ready.region.add_button)
-    assert not ready.layout_.segmentation.thresholds.isVisible()
     press(ready.layout_.segmentation.segment_button)
     ready.layout_.segmentation.adjust.button.setChecked(True)
     return ready
@@ -29,7 +28,7 @@ def move(studio, qtbot, settle, **values) -> None:
 
 def test_thresholds_change_the_cells_until_they_are_edited(found, qtbot, settle) -> None:
     sliders, item = found.layout_.segmentation.thresholds, found.session.regions.active
-    assert sliders.isVisible() and sliders.sensitivity.isVisible() and not sliders.more.isVisible()
+    assert sliders.isVisible() and sliders.sensitivity.isEnabled() and not sliders.more.isEnabled()
     layer = found.link.tools.layer
     usual = np.count_nonzero(layer.data)
     move(found, qtbot, settle, sensitivity=0.9)
@@ -38,13 +37,22 @@ def test_thresholds_change_the_cells_until_they_are_edited(found, qtbot, settle)
     move(found, qtbot, settle, sensitivity=0.0, smallest=30)
     assert layer.mode == "paint" and found.layout_.tools.buttons["paint"].isChecked()
     assert item.cells > 0 and np.bincount(layer.data.ravel())[1:].min() >= 120
-    assert not sliders.hint.isVisible()
-    click(found.layout_.tools.buttons["paint"])
+    assert not sliders.hint.text()
     drag(layer, *[tuple(layer.data_to_world(p)) for p in ((10, 10), (10, 30))])
-    qtbot.waitUntil(lambda: sliders.hint.isVisible(), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(sliders.hint.text()), timeout=5_000)
     before = layer.data.copy()
     move(found, qtbot, settle, sensitivity=-0.9)
     np.testing.assert_array_equal(layer.data, before)
+
+
+def test_cells_above_the_largest_area_are_left_out(found, qtbot, settle) -> None:
+    layer = found.link.tools.layer
+    largest = float(np.bincount(layer.data.ravel())[1:].max() / 4)
+    move(found, qtbot, settle, largest=int(largest / 2))
+    areas = np.bincount(layer.data.ravel())[1:] / 4
+    assert 0 < areas.max() <= int(largest / 2)
+    move(found, qtbot, settle, largest=0)
+    assert np.bincount(layer.data.ravel())[1:].max() / 4 == largest
 
 
 def test_a_deleted_cell_stays_deleted(found, qtbot, settle) -> None:
@@ -78,7 +86,7 @@ def test_segmenting_a_marked_area_keeps_the_other_cells(found, press) -> None:
     click(found.layout_.area.mark_button)
     found.link.find("area", 1).data[:, :16] = 1
     before = layer.data.copy()
-    finding.thresholds.sensitivity.setValue(0.9)
+    session.settings.sensitivity = 0.9  # not by the slider, which would outline all cells again
     press(finding.segment_button)
     right = np.setdiff1d(before[:, 140:], before[:, :140])
     assert all(np.array_equal(layer.data == n, before == n) for n in right[:5])

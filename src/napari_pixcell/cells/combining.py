@@ -108,20 +108,24 @@ def check_part(part: NDArray[Any], shape: tuple[int, ...]) -> None:
         )
 
 
-def without_small(labels: NDArray[np.int32], mpp: float, smallest_um2: float) -> NDArray[np.int32]:
-    """Return a layout without cells smaller than an area, renumbered without gaps.
+def within_sizes(
+    labels: NDArray[np.int32], mpp: float, smallest_um2: float, largest_um2: float | None = None
+) -> NDArray[np.int32]:
+    """Return a layout without cells that are too small or too large, renumbered without gaps.
 
     Parameters
     ----------
     labels : instance label image, int32, (height, width)
     mpp : float, µm per pixel
     smallest_um2 : float
-        Smallest area to keep, in µm²; 0 changes nothing.
+        Smallest area to keep, in µm²; 0 for no limit.
+    largest_um2 : float, optional
+        Largest area to keep, in µm². Default: no limit.
     """
-    if smallest_um2 <= 0:
+    if smallest_um2 <= 0 and largest_um2 is None:
         return labels
     area = np.bincount(labels.ravel(), minlength=1) * mpp**2
-    return _only(labels, area >= smallest_um2)
+    return _only(labels, (area >= smallest_um2) & (area <= (largest_um2 or np.inf)))
 
 
 def without_rejected(labels: NDArray[Any], rejected: NDArray[Any]) -> NDArray[np.int32]:

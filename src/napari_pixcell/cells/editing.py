@@ -62,6 +62,45 @@ def label_at(labels: NDArray[Any], point: Point) -> int:
     return int(labels[y, x]) if inside else 0
 
 
+def cell_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.bool_]] | None:
+    """Return top, left and the mask of the cell at a point, or None if there is no cell."""
+    label = label_at(labels, point)
+    if not label:
+        return None
+    top, left, part = _around(labels, point, label, margin=0)
+    return top, left, part == label
+
+
+def draw_outline(labels: NDArray[Any], outline: Sequence[Point], label: int) -> Patch | None:
+    """Return the patch that fills a closed outline with a new cell, beside the other cells.
+
+    Parameters
+    ----------
+    outline : sequence of (y, x)
+        Vertices; the last one is joined with the first.
+    label : int
+        Label of the new cell.
+
+    Returns
+    -------
+    Patch or None
+        None if fewer than ``FEWEST_PX`` pixels of background lie within.
+    """
+    from skimage.draw import polygon2mask
+
+    points = np.asarray(outline, float)
+    top, left = (max(0, int(n)) for n in np.floor(points.min(axis=0)))
+    bottom, right = (int(n) + 1 for n in np.ceil(points.max(axis=0)))
+    part = labels[top:bottom, left:right].copy()
+    if not part.size:
+        return None
+    inside = polygon2mask(part.shape, points - (top, left)) & (part == 0)
+    if np.count_nonzero(inside) < FEWEST_PX:
+        return None
+    part[inside] = label
+    return _patch(labels, top, left, part)
+
+
 def delete(labels: NDArray[Any], point: Point) -> Patch | None:
     """Return the patch that deletes the cell at a point, or None if there is no cell."""
     label = label_at(labels, point)
@@ -72,9 +111,10 @@ def delete(labels: NDArray[Any], point: Point) -> Patch | None:
 
 
 def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
-    """Return the patch that merges two cells under the first label, or None without two cells.
+    """Return the patch that merges two cells under the first label, or None.
 
-    A gap of ``CLOSES`` pixels between them becomes part of the cell.
+    A gap of ``CLOSES`` pixels between them becomes part of the cell. Without two cells, or if they
+    lie farther apart, there is nothing to merge.
     """
     kept, gone = label_at(labels, first), label_at(labels, second)
     if not (kept and gone) or kept == gone:
@@ -86,7 +126,9 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
     disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), CLOSES)
     closed = scipy.ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
     part[closed & (part == 0)] = kept
-    return _patch(labels, top, left, part)
+    pieces = ndimage.label(part == kept, np.ones((3, 3)))[0]
+    ends = [pieces[round(y) - top, round(x) - left] for y, x in (first, second)]
+    return _patch(labels, top, left, part) if ends[0] == ends[1] else None
 
 
 def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch | None:

@@ -35,6 +35,8 @@ class SegmentMethod:
         Sensitivity of the built-in method, from -1 (strong staining only) to 1 (any staining).
     smallest_um2 : float
         Cells with a smaller area, in µm², are left out.
+    largest_um2 : float, optional
+        Cells with a larger area, in µm², are left out. Default: no limit.
 
     Raises
     ------
@@ -49,6 +51,7 @@ class SegmentMethod:
     cellprob_threshold: float = 0.0
     sensitivity: float = 0.0
     smallest_um2: float = 0.0
+    largest_um2: float | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -64,6 +67,19 @@ class SegmentMethod:
         if not 0 <= self.smallest_um2 < math.inf:
             raise PixCellError(
                 f"The smallest cell area is {self.smallest_um2:g} µm². Choose 0 or more."
+            )
+        if self.largest_um2 is not None:
+            self._check_largest(self.largest_um2)
+
+    def _check_largest(self, largest: float) -> None:
+        if not 0 < largest < math.inf:
+            raise PixCellError(
+                f"The largest cell area is {largest:g} µm². Choose more than 0, or omit it."
+            )
+        if largest <= self.smallest_um2:
+            raise PixCellError(
+                f"The largest cell area is {largest:g} µm², but the smallest is "
+                f"{self.smallest_um2:g} µm². Choose a larger one."
             )
 
     def check_area(self, shape: tuple[int, ...], mpp: float) -> None:

@@ -14,7 +14,7 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.morphology import disk, opening, remove_small_holes, remove_small_objects
 from skimage.segmentation import watershed
 
-from napari_pixcell.cells.combining import without_small
+from napari_pixcell.cells.combining import within_sizes
 from napari_pixcell.cells.ihc.deconvolution import looks_like, stain_densities
 from napari_pixcell.cells.smoothing import smoothed
 
@@ -63,6 +63,7 @@ def segment_nuclei(
     sensitivity: float = 0.0,
     smallest_um2: float = 0.0,
     brown: bool | None = None,
+    largest_um2: float | None = None,
 ) -> NDArray[np.int32]:
     """Segment nuclei in H&E or IHC (haematoxylin and DAB).
 
@@ -77,11 +78,13 @@ def segment_nuclei(
         Tissue.
     mpp : float, µm per pixel
     sensitivity : float
-        -1 to 1; higher values give more nuclei, see :func:`outline_nuclei`.
+        -1 to 1; higher values include paler nuclei, see :func:`outline_nuclei`.
     smallest_um2 : float
         Nuclei with a smaller area, in µm², are left out.
     brown : bool, optional
         Whether nuclei may be brown. Default: if the tissue looks like IHC of a nuclear protein.
+    largest_um2 : float, optional
+        Nuclei with a larger area, in µm², are left out. Default: no limit.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def segment_nuclei(
         Instance label image; 0 is background.
     """
     labels = outline_nuclei(measure_haematoxylin(rgb, mpp, brown), sensitivity)
-    return without_small(labels, mpp, smallest_um2)
+    return within_sizes(labels, mpp, smallest_um2, largest_um2)
 
 
 def measure_haematoxylin(

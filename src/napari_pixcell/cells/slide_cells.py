@@ -57,6 +57,25 @@ class SlideCells:
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.outlines.polygons)
 
+    def count_in(self, region: Box) -> int:
+        """Return the number of cells that lie in a region, at least in part."""
+        x, y, width, height = region.as_list()
+        box = shapely.box(x, y, x + width, y + height)
+        return len(self._tree.query(box, predicate="intersects"))
+
+    @cached_property
+    def middle(self) -> XY:
+        """Centre (x, y) of the cell that lies most in the middle of all, in level-0 pixels."""
+        centres = shapely.get_coordinates(shapely.centroid(self.outlines.polygons))
+        away = np.hypot(*(centres - np.median(centres, axis=0)).T)
+        x, y = centres[np.argmin(away)]
+        return float(x), float(y)
+
+    def count_from_corner(self, size: Size) -> bool:
+        """Return True if all cells would also lie in a picture of this (height, width)."""
+        left, top, right, bottom = shapely.total_bounds(self.outlines.polygons)
+        return bool(left >= -1 and top >= -1 and right <= size[1] + 1 and bottom <= size[0] + 1)
+
     def layout(self, region: Box, size: Size) -> RegionLayout:
         """Draw the cells of a region as a layout.
 

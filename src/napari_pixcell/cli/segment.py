@@ -14,7 +14,7 @@ from napari_pixcell.engine.requests import segment_request
 from napari_pixcell.errors import PixCellError
 
 BUILTIN, USUAL = METHODS[0], SegmentMethod()
-SENSITIVITY = "of the built-in method: -1 (few nuclei) to 1 (many)"
+SENSITIVITY = "of the built-in method: -1 (dark nuclei only) to 1 (pale ones too)"
 CELLPROB = "lower values find more and larger cells"
 FLOW = "largest flow error of a cell; 0 keeps all"
 
@@ -27,6 +27,12 @@ FLOW = "largest flow error of a cell; 0 keeps all"
     cli.argument("--method", choices=METHODS, default=BUILTIN, help="default: %(default)s"),
     cli.number("--sensitivity", USUAL.sensitivity, SENSITIVITY, "N"),
     cli.number("--smallest-area", USUAL.smallest_um2, "discard smaller nuclei, in µm²", "UM2"),
+    cli.argument(
+        "--largest-area",
+        type=float,
+        metavar="UM2",
+        help="discard larger nuclei, in µm²; default: no limit",
+    ),
     cli.group(
         "for --method cellpose",
         cli.argument("--model", default=CELLPOSE_MODEL, help="or a file; default: %(default)s"),
@@ -49,6 +55,7 @@ def segment(options: cli.Options) -> cli.Result:
         options.cellprob_threshold,
         options.sensitivity,
         options.smallest_area,
+        options.largest_area,
     )
     chosen = chosen_region(options)
     mpp = chosen.family.mpp
@@ -65,5 +72,7 @@ def _labels(pixels: NDArray[np.uint8], mpp: float, method: SegmentMethod) -> NDA
     if method.method == BUILTIN:  # needs no torch
         from napari_pixcell.cells import segment_nuclei
 
-        return segment_nuclei(pixels, mpp, method.sensitivity, method.smallest_um2)
+        return segment_nuclei(
+            pixels, mpp, method.sensitivity, method.smallest_um2, largest_um2=method.largest_um2
+        )
     return answer(segment_request(pixels, mpp, method), SegmentedLayout).labels

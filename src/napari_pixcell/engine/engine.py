@@ -140,7 +140,9 @@ class Engine:
         how = request.how
         if how.method == "builtin":
             pixels = request.pixels.unpack()
-            labels = segment_nuclei(pixels, request.mpp, how.sensitivity, how.smallest_um2)
+            labels = segment_nuclei(
+                pixels, request.mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
+            )
             emit(SegmentedLayout(labels, LayoutSource(how.method)))
             return
 

@@ -13,7 +13,7 @@ import torch
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.combining import without_small
+from napari_pixcell.cells.combining import within_sizes
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter
@@ -59,7 +59,7 @@ class CellposeOutputs:
     def outline(self, how: SegmentMethod, mpp: float, device: torch.device) -> NDArray[np.int32]:
         """Draw the cells as Cellpose does with these thresholds: int32, (height, width).
 
-        If only the flow threshold or the smallest area changes, the flows are not followed again.
+        If only the flow threshold or the areas change, the flows are not followed again.
         ``mpp`` is the pixel size in µm. The flows are followed on ``device``.
         """
         from cellpose.utils import fill_holes_and_remove_small_masks
@@ -69,7 +69,7 @@ class CellposeOutputs:
             warnings.filterwarnings("ignore", "Sparse invariant checks")
             cells = self._consistent(how, device)
         cells = fill_holes_and_remove_small_masks(cells, min_size=SMALLEST_PX)
-        return without_small(cells.astype(np.int32), mpp, how.smallest_um2)
+        return within_sizes(cells.astype(np.int32), mpp, how.smallest_um2, how.largest_um2)
 
     def _consistent(self, how: SegmentMethod, device: torch.device) -> NDArray[Any]:
         """Return the cells whose shape is consistent with the flows."""

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from napari_pixcell.slides.stored_picture import Picture
 
 SECTION = "measure"
+TISSUE = " · tissue"  # ends the names of measured tissue
 FROM_LAYOUT, FOUND = "its layout", "found in it"
 
 
@@ -59,6 +60,14 @@ class MeasuredPlace:
     slide: str
     region: Region
     mpp: float  # of the slide, in µm
+    variant: str = ""  # name of the variant; empty for the region's own tissue
+    result: int = 0  # its number, unless it was measured in an earlier session
+
+    def shows(self, result: Result) -> bool:
+        """Return True if a variant is the one that was measured."""
+        if self.result:
+            return result.number == self.result
+        return result.name == self.variant and result.target.number == self.number
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +163,7 @@ class Measures:
         slide, region, mpp = self.slides.current, item.region, self.settings.model.mpp
         _check_size(region.shape_at(slide.mpp, mpp))
         own = item.layout if item.cells else None
-        name = f"{item.name} · tissue"
+        name = f"{item.name}{TISSUE}"
         place = MeasuredPlace(name, item.number, item.slide, region, slide.mpp)
         # A copy: the layer may be painted on during the measurement, and afterwards.
         layout = None if own is None else own.copy()
@@ -163,7 +172,15 @@ class Measures:
     def _measure_variant(self, result: Result) -> None:
         target = result.target
         _check_size(target.size)
-        place = MeasuredPlace(result.name, target.number, target.slide, target.region, target.mpp)
+        place = MeasuredPlace(
+            result.name,
+            target.number,
+            target.slide,
+            target.region,
+            target.mpp,
+            result.name,
+            result.number,
+        )
         layout: NDArray[Any] | None = result.labels
         if layout is not None and not layout.any():
             layout = None
@@ -205,7 +222,7 @@ class Measures:
         def done(outcome: tuple[NDArray[Any], IhcMeasurement]) -> None:
             labels, staining = outcome
             nuclei_from = FOUND if layout is None else FROM_LAYOUT
-            self.add(place, labels, staining, nuclei_from, edited)
+            self.show(self.add(place, labels, staining, nuclei_from, edited))
             self.notices.say(SECTION, staining.warning)
 
         self.tasks.compute(MeasureTask(), work, done)
@@ -229,6 +246,24 @@ class Measures:
     def choose(self, row: Measured | None) -> None:
         self.chosen = row
         self.changed.emit()
+
+    def show(self, row: Measured) -> None:
+        """Choose a row, and show the picture that was measured."""
+        self.choose(row)
+        place = row.place
+        measured = [one for one in self.gallery.of_region(place.number) if place.shows(one)]
+        if not place.variant:
+            self.gallery.show_none(place.number)
+        elif measured and not self.is_seen(row):
+            self.gallery.show(measured[-1])
+
+    def is_seen(self, row: Measured) -> bool:
+        """Return True if the picture that was measured is the one that its region shows."""
+        gallery, place = self.gallery, row.place
+        shown = [one for one in gallery.of_region(place.number) if one.shown]
+        if gallery.peeking == place.number:
+            shown = []
+        return any(map(place.shows, shown)) if place.variant else not shown
 
     def remove(self, *rows: Measured) -> None:
         self.rows = [row for row in self.rows if row not in rows]

@@ -124,8 +124,14 @@ class Session:
 
     # -- all parts -------------------------------------------------------------------------
 
-    def cancel(self) -> None:
-        """Cancel what runs: the first of these parts that has something to cancel."""
+    def cancel(self) -> bool:
+        """Cancel what runs: the first of these parts that has something to cancel.
+
+        Returns
+        -------
+        bool
+            False if nothing runs.
+        """
         parts = (
             self.queue,
             self.staining,
@@ -136,8 +142,9 @@ class Session:
             self.invention,
             self.segmentation,
         )
-        any(part.cancel() for part in parts)
+        cancelled = any(part.cancel() for part in parts)
         self.changed.emit()
+        return cancelled
 
     def free_memory(self) -> None:
         """End the worker process; the next request starts a new one."""

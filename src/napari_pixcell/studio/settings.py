@@ -53,6 +53,7 @@ class Settings:
     cellprob_threshold: float = SegmentMethod.cellprob_threshold
     sensitivity: float = SegmentMethod.sensitivity
     smallest_um2: float = SegmentMethod.smallest_um2
+    largest_um2: float = 0.0  # 0 for no limit
     keep_cells: bool = False  # segmentation and invention keep the cells of the layout
     start_from: str = NOTHING  # what a generation starts from, one of STARTS
     strength: float = 0.6  # how much of the start changes, 0 to 1
@@ -97,6 +98,7 @@ class Settings:
             self.cellprob_threshold,
             self.sensitivity,
             self.smallest_um2,
+            self.largest_um2 or None,
         )
 
     @property

@@ -27,7 +27,7 @@ class Key(NamedTuple):
 TABLE = (
     Key("R", "Add region", "R"),
     Key("G", "Generate variants", "G"),
-    Key("Esc", "Cancel", "Escape"),
+    Key("Esc", "Cancel what runs; else return from a layout's tool to Select", "Escape"),
     Key("1 – 9", "Show this variant of the region's newest job", " ".join(DIGITS[:-1])),
     Key("0", "Hide all variants of the region", "0"),
     Key("H", "Show the original tissue while held", "H"),
@@ -38,13 +38,17 @@ NATIVE = (
     Key("V", "Show or hide the selected layer"),
 )
 ON_LAYOUT = (
-    Key("O", "Outline cells (this and the next six: while a layout is selected)"),
+    Key("P", "Brush: paint cells (this and the next ten: while a layout is selected)"),
+    Key("E", "Eraser"),
+    Key("O", "Outline cells"),
     Key("T", "Stamp nuclei"),
     Key("K", "Split cells along a line"),
     Key("C", "Fill holes in cells"),
     Key("X", "Show cells as outlines or filled"),
     Key("Z", "Hide or show cells"),
     Key("Del", "Delete the selected cell"),
+    Key("Shift-click", "Merge a cell with the selected one (also Alt-click)"),
+    Key("Ctrl-click", "Delete any cell"),
 )
 IN_REVIEW = (
     Key("A", "Accept pair (this and the next six: in the thumbnails of “Review pairs”)"),
@@ -55,7 +59,7 @@ IN_REVIEW = (
     Key("P", "Colour the outlines by agreement, or all alike"),
     Key("Enter", "Show pair in the viewer"),
 )
-NOTE = "While a layout is selected, 1 – 7 choose napari's painting tools."
+NOTE = "While a tool other than Select is active, 1 – 7 choose napari's own tools."
 
 
 def key_list() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
-from qtpy.QtGui import QImage, QPalette, QPixmap
+from qtpy.QtGui import QImage, QPalette, QPixmap, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -36,6 +36,7 @@ from napari_pixcell.ui.arrange import slim
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
 BLUE = "#2f6fdf"
+PADDING = 12  # px of a label in napari's theme, above and below together
 # Shades for light themes: text needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
 ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
 
@@ -55,23 +56,33 @@ QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(14
 
 
 class Text(QLabel):
-    """A label that wraps its text and is hidden while empty."""
+    """A label that wraps its text and is hidden while empty.
 
-    def __init__(self, text: str = "", colour: str = "", small: bool = False) -> None:
+    With ``lines`` it is as high as this many lines whatever it says, so that nothing below it
+    moves.
+    """
+
+    def __init__(
+        self, text: str = "", colour: str = "", small: bool = False, lines: int = 0
+    ) -> None:
         super().__init__()
+        self._lines = lines
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._colour, self._small = colour, small
         if colour or small:
             self.tint(colour)
         self.setText(text)
-        if not text:  # showing a label that has no parent yet would open a window
+        if lines:
+            self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        elif not text:  # showing a label that has no parent yet would open a window
             self.hide()
 
     def say(self, text: str) -> None:
         if text != self.text():
             self.setText(text)
-        self.setVisible(bool(text))
+        if not self._lines:
+            self.setVisible(bool(text))
 
     def tint(self, colour: str) -> None:
         """Set the text colour in a shade that is readable on napari's theme; "" resets it."""
@@ -85,6 +96,19 @@ class Text(QLabel):
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.StyleChange and self._colour:
             self.tint(self._colour)
+        kinds = QEvent.Type.StyleChange, QEvent.Type.FontChange
+        if self._lines and event is not None and event.type() in kinds:
+            self._keep_height()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        super().showEvent(event)
+        if self._lines:
+            self._keep_height()
+
+    def _keep_height(self) -> None:
+        height = self._lines * self.fontMetrics().lineSpacing() + PADDING
+        if height != self.minimumHeight():
+            self.setFixedHeight(height)
 
 
 def readable(widget: QWidget, colour: str) -> str:

@@ -13,6 +13,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.dock import PixCellStudio
 
 CENTRES = (60.0, 60.0), (60.0, 160.0), (160.0, 60.0)
+TOUCHING = (60.0, 60.0), (60.0, 89.0), (89.0, 60.0)
 
 
 @pytest.fixture
@@ -48,10 +49,80 @@ def test_ctrl_click_deletes_and_alt_click_merges_whatever_the_tool(
         assert cells(tools) == rest
     press_on(ready, ready.layout_.tools.undo, times=3)
     press_on(ready, ready.layout_.tools.buttons["paint"])
+    tools.layer.data[55:65, 60:160] = 1
     for point in at(tools, *CENTRES[:2]):
         hand.click(point, held="alt")
     settle(ready)
     assert len(cells(tools)) == 2
+
+
+def test_each_tool_by_hand(ready, hand, press_on, settle, tools) -> None:
+    panel, data = ready.layout_.tools, lambda: tools.layer.data
+
+    def use(tool: str, *points: tuple[float, float]) -> None:
+        if tools.tool != tool:
+            press_on(ready, panel.buttons[tool])
+        places = at(tools, *points)
+        hand.drag(*places) if len(places) > 1 else hand.click(*places)
+        settle(ready)
+
+    use("paint", (200, 200), (200, 230))
+    assert data()[200, 202] == 4
+    turns = np.linspace(0, 2 * np.pi, 25)
+    use("outline", *((200 + 20 * np.sin(turn), 60 - 20 * np.cos(turn)) for turn in turns))
+    assert data()[200, 60] == 5
+    use("erase", (60, 50), (60, 75), (60, 50))
+    assert data()[60, 50] == 0 and 1 in cells(tools)
+    use("split", (140, 60), (180, 60))
+    assert cells(tools) == {1, 2, 3, 4, 5, 6}
+    data()[58:63, 158:163] = 0
+    use("fill", (66, 166))
+    assert data()[60, 160] == 2
+    use("stamp", (110, 110))
+    assert cells(tools) == {1, 2, 3, 4, 5, 6, 7}
+    press_on(ready, panel.buttons["stamp"])
+    assert tools.tool == "select" and panel.buttons["select"].isChecked()
+
+
+def test_cells_are_selected_merged_and_deleted_by_hand(
+    ready, hand, press_on, settle, tools
+) -> None:
+    panel = ready.layout_.tools
+    press_on(ready, panel.buttons["select"])
+    labels = np.zeros((256, 256), np.int32)
+    for label, centre in enumerate(TOUCHING, start=1):
+        labels[disk(centre, 14)] = label
+    number = ready.session.regions.active.number
+    ready.session.layouts.set(number, labels, "test", LayoutSource("painted"))
+    settle(ready)
+    first, second, third = at(tools, *TOUCHING)
+    hand.click(first)
+    settle(ready)
+    assert tools.selection.label == 1
+    hand.click(second, held="shift")
+    settle(ready)
+    assert cells(tools) == {1, 3}
+    press_on(ready, panel.merge)
+    hand.click(third)
+    settle(ready)
+    assert cells(tools) == {1}
+    hand.press("Delete")
+    settle(ready)
+    assert cells(tools) == set()
+    hand.press("ctrl+z")
+    settle(ready)
+    hand.click(third)
+    settle(ready)
+    press_on(ready, panel.remove)
+    assert cells(tools) == set()
+
+
+def test_escape_by_hand_ends_a_tool(ready, hand, press_on, settle, tools) -> None:
+    press_on(ready, ready.layout_.tools.buttons["paint"])
+    hand.drag(*at(tools, (220, 220), (220, 230)))
+    hand.press("Escape")
+    settle(ready)
+    assert tools.tool == "select" and cells(tools) == {1, 2, 3, 4}
 
 
 def test_digits_show_variants_and_change_no_layout(

@@ -262,7 +262,9 @@ class Checker:
 
         how = self.checks.segmenter
         self.segmenter = LayoutSource(how.method)
-        return segment_nuclei(image, self.mpp, how.sensitivity, how.smallest_um2)
+        return segment_nuclei(
+            image, self.mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
+        )
 
     def _style_scores(self, own: NDArray[np.float32], style: DatasetStyle) -> Scores:
         """Compare an image with its style."""

@@ -19,11 +19,47 @@ from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
+from napari_pixcell.words import counted
 
 if TYPE_CHECKING:
     from napari_pixcell.cells import SlideCells
 
 IMPORTED = LayoutSource("imported")
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """Cells that were imported and do not lie in the region.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    region : int
+        Number of the region.
+    cells : int
+        Number of cells in the file.
+    middle : (x, y)
+        Where they are, in level-0 pixels.
+    relative : bool
+        Whether they would lie in the region if they counted from its corner.
+    """
+
+    path: Path
+    region: int
+    cells: int
+    middle: tuple[float, float]
+    relative: bool
+
+    @property
+    def sentence(self) -> str:
+        x, y = self.middle
+        if self.cells == 1:
+            return f"The cell is not in this region. It is near x {x:,.0f}, y {y:,.0f}."
+        return (
+            f"None of the {counted(self.cells, 'cell')} is in this region. "
+            f"They are near x {x:,.0f}, y {y:,.0f}."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +70,7 @@ class _Imported:
     labels: NDArray[np.int32] | None = None
     classes: dict[int, str] | None = None
     report: str = ""
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(eq=False)
@@ -51,6 +88,8 @@ class LayoutFiles:
         self.reading = ""  # name of the file that is being read; empty for none
         # Imported cells of whole slides, by the key of the slide
         self.slide_cells: dict[str, SlideCells] = {}
+        self._elsewhere: Elsewhere | None = None  # of the last import
+        self.layouts.changed.connect(self._forget_elsewhere)
         self.regions.added.connect(self.cut, max_args=1)
         self.regions.moved.connect(self._follow, max_args=1)
         self.regions.refitted.connect(self._cut_if_empty, max_args=1)
@@ -77,14 +116,16 @@ class LayoutFiles:
             self.notices.say(SECTION, "Cells need a region. Add one first, then import again.")
             return
         place, size = item.region, item.size
-        self.reading = Path(path).name
+        self.reading, self._elsewhere = Path(path).name, None
         self.notices.say(SECTION, "")
 
         def done(found: _Imported) -> None:
             self.reading = ""
             if found.whole is not None:
                 self.slide_cells[key] = found.whole
-                self.notices.note(SECTION, found.report)
+                self._elsewhere = found.elsewhere
+                if found.elsewhere is None:
+                    self.notices.note(SECTION, found.report)
                 for other in self.regions.items.values():
                     if other.slide == key and (other is item or other.layout is None):
                         self.cut(other, remember=True)
@@ -109,9 +150,21 @@ class LayoutFiles:
             self.notices.say(SECTION, message)
 
         self.background.compute(
-            lambda: _read(Path(path), slide, place, size, on_region, split_touching), done, failed
+            lambda: _read(Path(path), slide, item, place, size, on_region, split_touching),
+            done,
+            failed,
         )
         self.notices.changed.emit()
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The last import, if none of its cells lies in the active region it was made for."""
+        item, found = self.regions.active, self._elsewhere
+        return found if item is not None and found and found.region == item.number else None
+
+    def _forget_elsewhere(self, item: RegionItem) -> None:
+        if self._elsewhere is not None and self._elsewhere.region == item.number:
+            self._elsewhere = None
 
     def cut(self, item: RegionItem, remember: bool = False) -> None:
         """Set a region's layout to its part of the imported cells of the slide, if any."""
@@ -185,6 +238,7 @@ class LayoutFiles:
 def _read(
     path: Path,
     slide: Any,
+    item: RegionItem,
     region: Region,
     size: tuple[int, int],
     on_region: bool,
@@ -199,6 +253,13 @@ def _read(
         whole = put_on_slide(file, slide.shape, slide.mpp)
         if whole is not None:
             dropped = f" ({file.report})" if file.report.lost else ""
-            return _Imported(whole, report=f"{len(whole):,} cells of the slide were read{dropped}")
+            inside, total = whole.count_in(region), counted(len(whole), "cell")
+            if not inside:
+                relative = file.shape is None and not file.mpp and whole.count_from_corner(size)
+                away = Elsewhere(path, item.number, len(whole), whole.middle, relative)
+                return _Imported(whole, elsewhere=away)
+            return _Imported(
+                whole, report=f"{inside:,} of {total} on the slide lie in this region{dropped}."
+            )
     labels, classes, report = cells_for(file, region, size, slide.shape, slide.mpp, counted_from)
     return _Imported(None, labels, classes, str(report))

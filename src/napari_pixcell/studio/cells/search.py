@@ -15,6 +15,9 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod, mixed
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.cells.segmenter import SegmentTask
+from napari_pixcell.words import counted
+
+BY_HAND = ("painted", "imported", "invented")  # methods whose cells no segmentation brings back
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,7 @@ class Combined:
     dropped: int  # left out because they touch others
     before: Cells | None  # the layout before
     stays: bool  # whether any cell of it stays
+    replaced: int = 0  # cells of it that are gone
     # Classes of the added cells, by their labels in ``labels``
     found_classes: dict[int, str] = field(default_factory=dict)
 
@@ -38,6 +42,19 @@ class Combined:
         """Return the same for records."""
         kept = self.before.source if self.before is not None and self.stays else None
         return mixed(found, kept) or found
+
+    @property
+    def loss(self) -> str:
+        """A sentence about cells that were replaced, if they were not merely segmented."""
+        source = self.before.source if self.before is not None else None
+        if not self.replaced or source is None:
+            return ""
+        were = "was" if self.replaced == 1 else "were"
+        if source.method in BY_HAND:
+            return f"{counted(self.replaced, f'{source.method} cell')} {were} replaced."
+        if source.edited:
+            return f"Cells that you had edited were replaced ({self.replaced:,})."
+        return ""
 
     @property
     def classes(self) -> dict[int, str]:
@@ -58,7 +75,9 @@ def put_beside(
     """Add segmented or invented cells to a layout; see :func:`combine`."""
     there = before.labels if before is not None else None
     labels, added, dropped = combine(there, found, part, keep)
-    stays = count_cells(labels) > added
+    staying = count_cells(labels) - added
+    stays = staying > 0
+    replaced = (count_cells(there) if there is not None else 0) - staying
     came: dict[int, str] = {}
     if classes:
         first = int(there.max(initial=0)) if stays and there is not None else 0
@@ -66,7 +85,7 @@ def put_beside(
         numbers, at = np.unique(labels[new], return_index=True)
         pairs = zip(numbers.tolist(), found[new][at].tolist(), strict=True)
         came = {number: classes[label] for number, label in pairs if label in classes}
-    return Combined(labels, added, dropped, before, stays, came)
+    return Combined(labels, added, dropped, before, stays, replaced, came)
 
 
 @dataclass(eq=False)
@@ -83,6 +102,7 @@ class Search:
     rejected: NDArray[np.int32] | None = None
     edited: bool = False  # its layout was painted on since
     placed: bool = False  # it has replaced the layout before it
+    replaced: str = ""  # a sentence about cells by hand that it has replaced
     job: SegmentTask | None = None  # repeats it with other thresholds
 
     def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:

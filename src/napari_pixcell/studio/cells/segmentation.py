@@ -207,7 +207,25 @@ class Segmentation:
         first = not search.placed
         self.layouts.set(item.number, found.labels, origin, source, found.classes, remember=first)
         search.before, search.labels, search.placed = found.before, item.layout, True
+        if first:
+            search.replaced = found.loss
         item.search = search
+
+    @property
+    def replaced(self) -> str:
+        """A sentence about cells by hand that the active layout's segmentation replaced, or ""."""
+        item = self.regions.active
+        search = item.search if item is not None else None
+        if item is None or search is None or item.layout is not search.labels:
+            return ""
+        return search.replaced
+
+    def undo(self) -> None:
+        """Restore the layout before the last segmentation of the active region."""
+        item = self.regions.active
+        if item is not None:
+            self.layouts.wanted.emit()  # strokes since then can be redone
+            self.layouts.undo(item.number)
 
     def reject_cells(self, labels: set[int]) -> None:
         """Remove wrong cells of the active layout; they stay away with other thresholds."""

@@ -68,14 +68,14 @@ class Seen:
     def nuclei(self, slide: Any, how: SegmentMethod) -> NDArray[np.int32]:
         """Segment its nuclei by the built-in method: int32, (height, width)."""
         # Here: these bring scikit-image and scipy.
-        from napari_pixcell.cells.combining import without_small
+        from napari_pixcell.cells.combining import within_sizes
         from napari_pixcell.cells.segmentation import measure_haematoxylin, outline_nuclei
 
         if self._stain is None:
             self._stain = measure_haematoxylin(slide.read(self._region, self._mpp), self._mpp)
         if self._outlined is None or self._outlined[0] != how.sensitivity:
             self._outlined = how.sensitivity, outline_nuclei(self._stain, how.sensitivity)
-        return without_small(self._outlined[1], self._mpp, how.smallest_um2)
+        return within_sizes(self._outlined[1], self._mpp, how.smallest_um2, how.largest_um2)
 
 
 class Segmenter:

@@ -15,7 +15,7 @@ from napari_pixcell.cells.ihc.deconvolution import Look
 from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.pixel_size import checked_mpp
-from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
+from napari_pixcell.studio.measures import TISSUE, Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import Side, layout_bytes, layout_from
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from, whole
 from napari_pixcell.untrusted import parse_json
@@ -41,6 +41,7 @@ def _row(row: Measured) -> dict[str, Any]:
         "number": place.number,
         "place": place.region.as_list(),
         "mpp": place.mpp,
+        "variant": place.variant,
         "nuclei_from": row.nuclei_from,
         "labels": Side(("measured", id(labels)), ".tif", lambda: layout_bytes(labels), labels),
         "staining": Side(
@@ -82,12 +83,15 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     staining = IhcMeasurement(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
+    name = str(value["name"])
+    of_variant = "" if name.endswith(TISSUE) else name  # as sessions of 0.1.0 leave it out
     place = MeasuredPlace(
-        str(value["name"]),
+        name,
         whole(value["number"]),
         loader.slide,
         region_from(value["place"]),
         checked_mpp(float(value["mpp"])),
+        str(value.get("variant", of_variant)),
     )
     labels = layout_from(loader.folder.get(value["labels"]))
     if len(np.unique(labels[labels != 0])) != len(staining.labels):

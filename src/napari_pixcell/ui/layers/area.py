@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -75,8 +77,12 @@ class AreaLayer(SessionLayer):
         with self.stack.own():
             self.stack.insert(layer, select=True)
         self.stack.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
-        bind_escape(layer, self.session.cancel)
+        bind_escape(layer, partial(self._escape, layer))
         return layer
+
+    def _escape(self, layer: Labels) -> None:
+        if not self.session.cancel():
+            layer.mode = "pan_zoom"
 
     def _fit(self) -> None:
         """Move areas with their regions; discard those of regions that changed their size."""

@@ -12,9 +12,9 @@ from typing import Any
 from app_model.types import KeyBinding
 from napari.layers import Labels
 
-# By tool. Painting and erasing keep napari's own keys.
-TOOL_KEYS = {"outline": "O", "stamp": "T", "split": "K", "fill": "C"}
-SHOWN_KEYS = TOOL_KEYS | {"paint": "P", "erase": "E"}
+# By tool. Those of painting and erasing are napari's own too.
+TOOL_KEYS = {"paint": "P", "outline": "O", "stamp": "T", "erase": "E", "split": "K", "fill": "C"}
+SHOWN_KEYS = TOOL_KEYS | {"select": "Esc"}
 
 Act = Callable[[], Any]
 
@@ -39,7 +39,7 @@ def bind_escape(layer: Labels, cancel: Act) -> None:
         else:
             cancel()
 
-    bind_keys(layer, {"Escape": (escape, "Cancel")})
+    bind_keys(layer, {"Escape": (escape, "Cancel, or return to Select")})
 
 
 def described(act: Act, words: str) -> Callable[[Any], None]:

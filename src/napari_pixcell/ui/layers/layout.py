@@ -60,7 +60,7 @@ class LayoutLayers(SessionLayer):
                 layer.data = item.layout  # napari then resets the layer's mode
                 layer.visible = True
                 self.tools.replaced(layer)
-                if tool and tool != self.tools.tool and self.tools.working:
+                if tool != self.tools.tool and self.tools.working:
                     self.tools.choose(tool)
         if item.layout is not None:
             self.session.gallery.show_none(item.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,14 +12,17 @@ from psygnal import Signal
 
 from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import Patch, Point
-from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack
+from napari_pixcell.ui.layers.cell_selection import CellSelection
+from napari_pixcell.ui.layers.drawn_over import DrawnOver
 from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys
+from napari_pixcell.ui.layers.outlining import Outlining
 from napari_pixcell.ui.layers.stamping import Stamping
+from napari_pixcell.ui.layers.stroke_history import StrokeHistory
 
 # Tools with the modes of napari's label layer that they use.
 MODES = {
-    "select": "pick",
+    "select": "pan_zoom",
     "paint": "paint",
     "outline": "polygon",
     "erase": "erase",
@@ -28,20 +30,12 @@ MODES = {
     "fill": "pan_zoom",
     "stamp": "pan_zoom",
 }
-OURS = ("split", "fill", "stamp")  # tools whose mouse events are handled here
+OURS = ("split", "fill", "stamp")  # tools whose mouse events are handled here alone
 CONTOUR = 2  # px of an outline
 FROZEN = "circle_frozen"  # napari's own brush does not paint with this cursor
 BRUSH_UM = 6.0  # about a nucleus
 GROWS_BY = 1  # px
-MOST_STROKES = 100  # in napari's history
-
-
-@dataclass
-class Strokes:
-    """Numbers of strokes in a layer's history that can be undone and redone."""
-
-    done: int = 0
-    undone: int = 0
+CLICK_PX = 4  # of the screen; the mouse may move so far during a click
 
 
 class LayoutTools:
@@ -55,53 +49,85 @@ class LayoutTools:
     def __init__(self, stack: LayerStack, edited: Callable[[Labels], None]) -> None:
         self.stack = stack
         self.session, self.regions = stack.session, stack.session.regions
-        self.tool = ""  # one of MODES, or empty if the mouse moves the view
+        drawn = DrawnOver(stack.viewer)
+        self.selection = CellSelection(
+            self.session, drawn, lambda: self.layer, self.change, self.changed.emit
+        )
         self.stamping = Stamping(self.session, self.next_label, self.change)
-        self._note_edited = edited  # called with the layer after undo and redo
+        notices = self.session.notices
+        self.outlining = Outlining(drawn, notices, self.next_label, self.change)
+        self.history = StrokeHistory(self.session, lambda: self.layer, edited, self.changed.emit)
         # By region:
-        self._clicked: dict[int, Point] = {}  # a point in the selected cell
-        self._strokes: dict[int, Strokes] = {}
+        self._tools: dict[int, str] = {}
         self._highest: dict[int, int] = {}  # label ever used
         self._choosing = False
         selected = stack.viewer.layers.selection.events.active
         stack.connect_to(selected, lambda _event: self.changed.emit())
+        stack.connect_to(self.changed, self.selection.show)
+        stack.connect_to(self.regions.changed, self.selection.show)
 
     # -- choosing ----------------------------------------------------------------------------
 
+    @property
+    def tool(self) -> str:
+        """The tool of the active region's layout, one of ``MODES``."""
+        item = self.regions.active
+        return self._tools.get(item.number, "select") if item is not None else "select"
+
     def choose(self, tool: str) -> None:
-        """Activate a tool on the active region's layout, which is created if needed."""
+        """Activate a tool on the active region's layout, which drawing creates if needed."""
+        self.selection.merging = False
         item = self.regions.active
         if item is None or not self.session.settings.takes_layout:
             return
-        self.session.layouts.new()
+        if tool != "select":
+            self.session.layouts.new()
         self.session.gallery.show_none(item.number)
         layer = self.layer
-        if layer is None:
-            return
+        if layer is not None:
+            self._activate(layer, tool)
+            self.stack.bring_into_view(item.region)
+        self.changed.emit()
+
+    def _activate(self, layer: Labels, tool: str) -> None:
         layer.visible = True
         self.stack.viewer.layers.selection.active = layer
         self._choosing = True
         try:
-            self.tool = tool
+            self._tools[layer.metadata["region"]] = tool
             layer.mode = MODES[tool]
             layer.preserve_labels = tool in ("paint", "outline")
-            if tool in OURS:
-                layer.mouse_pan = False
-                layer.cursor = "cross"
+            if MODES[tool] == "pan_zoom":  # napari changes nothing if it was in this mode already
+                layer.mouse_pan = tool == "select"
+                layer.cursor = "standard" if tool == "select" else "cross"
             elif tool in ("paint", "outline"):
                 layer.selected_label = self.next_label(layer)
             if tool == "stamp":
                 self.stamping.prepare()
         finally:
             self._choosing = False
-        self.stack.bring_into_view(item.region)
-        self.changed.emit()
 
-    def choose_by_key(self, tool: str) -> None:
-        """Activate a tool, unless the layout is being segmented."""
+    def toggle(self, tool: str) -> None:
+        """Activate a tool, or Select if it is active already."""
+        self.choose("select" if self.working and tool == self.tool else tool)
+
+    def toggle_by_key(self, tool: str) -> None:
+        """Do so, unless the layout is being segmented."""
         item = self.regions.active
         if item is not None and not item.layout_busy:
-            self.choose(tool)
+            self.toggle(tool)
+
+    def escape(self) -> None:
+        """Discard what is being drawn, else cancel what runs, else return to Select."""
+        if self.outlining.drawing:
+            self.outlining.cancel()
+        elif self.selection.merging:
+            self.selection.set_merging(False)
+        elif not self.session.cancel() and self.working:
+            if self.tool != "select":
+                self.choose("select")
+            elif self.layer is not None:
+                self.selection.select(self.layer, None)
 
     @property
     def layer(self) -> Labels | None:
@@ -120,28 +146,29 @@ class LayoutTools:
 
     def attach(self, layer: Labels) -> None:
         self.replaced(layer)
-        layer.brush_size = max(3, round(BRUSH_UM / self.session.settings.model.mpp))
+        layer.brush_size = max(3, round(BRUSH_UM / self._mpp))
         layer.contour = CONTOUR
         # Before napari's own callbacks, so that they can be prevented from painting.
         layer.mouse_drag_callbacks.insert(0, self._pressed)
         connect = self.stack.connect_to
         connect(layer.events.paint, lambda _event: self._painted(layer))
         connect(layer.events.mode, lambda _event: self._mode_changed(layer))
+        connect(layer.events.brush_size, lambda _event: self.changed.emit())
         bind_keys(
             layer,
             {
                 "X": (self.toggle_outlines, "Show cells as outlines or filled"),
                 "Z": (lambda: setattr(layer, "visible", not layer.visible), "Hide or show cells"),
-                "Control-Z": (self.undo, "Undo"),
-                "Control-Shift-Z": (self.redo, "Redo"),
-                "Delete": (self.delete_selected, "Delete the selected cell"),
+                "Control-Z": (self.history.undo, "Undo"),
+                "Control-Shift-Z": (self.history.redo, "Redo"),
+                "Delete": (self.selection.delete, "Delete the selected cell"),
             }
             | {
-                key: (partial(self.choose_by_key, tool), f"{tool.capitalize()} cells")
+                key: (partial(self.toggle_by_key, tool), f"{tool.capitalize()} cells")
                 for tool, key in TOOL_KEYS.items()
             },
         )
-        bind_escape(layer, self.session.cancel)
+        bind_escape(layer, self.escape)
 
     def toggle_outlines(self) -> None:
         layer = self.layer
@@ -151,64 +178,27 @@ class LayoutTools:
 
     def _mode_changed(self, layer: Labels) -> None:
         """Follow a mode that was set in napari's own controls."""
-        if self._choosing or not self._is_active(layer):
+        if self._choosing:
             return
-        by_mode = {mode: tool for tool, mode in MODES.items() if tool not in OURS}
-        self.tool = by_mode.get(str(layer.mode), "")
-        if self.tool in ("paint", "outline"):
+        by_mode = {mode: tool for tool, mode in reversed(MODES.items()) if tool not in OURS}
+        tool = by_mode.get(str(layer.mode), "select")
+        self._tools[layer.metadata["region"]] = tool
+        if tool in ("paint", "outline"):
             layer.preserve_labels = True
             layer.selected_label = self.next_label(layer)
         self.changed.emit()
 
-    # -- history -----------------------------------------------------------------------------
-
     def replaced(self, layer: Labels) -> None:
         """Reset the history after a layer received new data, as napari does."""
         number = layer.metadata["region"]
-        self._strokes[number] = Strokes()
-        self._clicked.pop(number, None)
+        self.history.reset(number)
+        self.selection.forget(number)
+        self.outlining.cancel()
         self._highest[number] = int(layer.data.max(initial=0))
-
-    @property
-    def can_undo(self) -> bool:
-        item = self.regions.active
-        return item is not None and bool(self._history(item).done or item.earlier)
-
-    @property
-    def can_redo(self) -> bool:
-        item = self.regions.active
-        return item is not None and bool(self._history(item).undone or item.later)
-
-    def _history(self, item: RegionItem) -> Strokes:
-        return self._strokes.get(item.number, Strokes()) if item.layout is not None else Strokes()
-
-    def undo(self) -> None:
-        """Undo the last stroke, or else the last change of the whole layout."""
-        item = self.regions.active
-        if item is not None and not self._step(item, -1):
-            self.session.layouts.undo(item.number)
-
-    def redo(self) -> None:
-        """Redo the stroke or layout that was undone last."""
-        item = self.regions.active
-        if item is not None and not self._step(item, 1):
-            self.session.layouts.redo(item.number)
-
-    def _step(self, item: RegionItem, strokes: int) -> bool:
-        """Undo (-1) or redo (1) a stroke. Return False if there is none."""
-        layer, history = self.layer, self._history(item)
-        if layer is None or not (history.done if strokes < 0 else history.undone):
-            return False
-        history.done, history.undone = history.done + strokes, history.undone - strokes
-        (layer.undo if strokes < 0 else layer.redo)()
-        self._note_edited(layer)
-        self.changed.emit()
-        return True
 
     def _painted(self, layer: Labels) -> None:
         """Count a finished stroke; the next one draws a new cell."""
-        history = self._strokes[layer.metadata["region"]]
-        history.done, history.undone = min(history.done + 1, MOST_STROKES), 0
+        self.history.count(layer.metadata["region"])
         if str(layer.mode) in ("paint", "polygon", "fill"):
             self._used(layer, layer.selected_label)
         if self._is_active(layer) and self.tool in ("paint", "outline"):
@@ -229,16 +219,12 @@ class LayoutTools:
         self.changed.emit()  # napari reports the stroke before it is written
         return True
 
-    def delete_selected(self) -> None:
-        layer = self.layer
-        if layer is not None and self._selected is not None:
-            self._reject(layer, self._selected)
-
-    def grow(self, pixels: int) -> None:
-        """Grow the selected cell by ``pixels``, or shrink it if negative."""
-        layer = self.layer
-        if layer is not None and self._selected is not None:
-            self.change(layer, editing.grow(layer.data, self._selected, pixels))
+    def toggle_merging(self) -> None:
+        """Merge the selected cell with the one that is clicked next; again to end that."""
+        merging = not self.selection.merging
+        if not self.working or self.tool != "select":
+            self.choose("select")
+        self.selection.set_merging(merging)
 
     def next_label(self, layer: Labels) -> int:
         """Return a label that no cell has or had."""
@@ -258,67 +244,86 @@ class LayoutTools:
             return
         point = self._point(layer, event)
         modifiers = event.modifiers  # vispy's keys, which equal their names but print otherwise
-        if "Control" in modifiers or "Alt" in modifiers:
+        if self.tool != "select" and self.selection.uncover():
+            before, layer.cursor = layer.cursor, FROZEN
+            yield
+            layer.cursor = before
+        elif "Control" in modifiers or "Alt" in modifiers:
             before, layer.cursor = layer.cursor, FROZEN
             if "Control" in modifiers:
                 yield from self._delete(layer, point, event)
             else:
-                self._merge(layer, point)
+                self.selection.merge(layer, point)
                 yield
             layer.cursor = before
+        elif self.tool == "select":
+            yield from self._click(layer, point, event)
+        elif self.tool == "outline":
+            yield from self._outline(layer, point, event)
         elif self.tool == "split":
             yield from self._split(layer, point, event)
         elif self.tool == "fill":
             self.change(layer, editing.fill_holes(layer.data, point))
         elif self.tool == "stamp":
             yield from self._stamp(layer, point, event)
+        elif self.tool == "paint" and "Shift" in modifiers:
+            layer.selected_label = editing.label_at(layer.data, point) or layer.selected_label
+
+    def _click(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
+        """Select a cell, or merge it with the selected one; a drag moves the view."""
+        start, merges = np.array(event.pos), self.selection.merging or "Shift" in event.modifiers
+        yield
+        while event.type == "mouse_move":
+            if _far(start, event.pos):
+                return
+            yield
+        if self.selection.uncover():
+            return
+        if merges and editing.label_at(layer.data, point):
+            self.selection.merge(layer, point)
         else:
-            if self.tool == "paint" and "Shift" in modifiers:
-                layer.selected_label = editing.label_at(layer.data, point) or layer.selected_label
-            if editing.label_at(layer.data, point) and self.tool in ("select", ""):
-                self._select(point)
-
-    def _select(self, point: Point) -> None:
-        item = self.regions.active
-        if item is not None:
-            self._clicked[item.number] = point
-        self.changed.emit()
+            self.selection.merging = False
+            self.selection.select(layer, point)
 
     @property
-    def _selected(self) -> Point | None:
-        item = self.regions.active
-        return self._clicked.get(item.number) if item is not None else None
-
-    @property
-    def selected(self) -> int:
-        """Label of the selected cell, or 0."""
+    def brush_um(self) -> float:
+        """Diameter of the brush and the eraser in µm."""
         layer = self.layer
-        if layer is None or self._selected is None:
-            return 0
-        return editing.label_at(layer.data, self._selected)
+        return float(layer.brush_size) * self._mpp if layer is not None else BRUSH_UM
+
+    @brush_um.setter
+    def brush_um(self, um: float) -> None:
+        if self.layer is not None:
+            self.layer.brush_size = max(1, round(um / self._mpp))
+
+    @property
+    def _mpp(self) -> float:
+        return float(self.session.settings.model.mpp)
 
     def _delete(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
-        self._reject(layer, point)
+        self.selection.reject(layer, point)
         layer.cursor = FROZEN  # reset if the layer received new data
         yield
         while event.type == "mouse_move":
-            self._reject(layer, self._point(layer, event))
+            self.selection.reject(layer, self._point(layer, event))
             yield
 
-    def _reject(self, layer: Labels, point: Point) -> None:
-        """Delete a cell; a segmented one also stays out when its thresholds change."""
-        label = editing.label_at(layer.data, point)
-        if label and self.session.segmentation.last_search is not None:
-            self.session.segmentation.reject_cells({label})
-        elif label:
-            self.change(layer, editing.delete(layer.data, point))
-
-    def _merge(self, layer: Labels, point: Point) -> None:
-        if not editing.label_at(layer.data, point):
-            return
-        if self._selected is not None:
-            self.change(layer, editing.merge(layer.data, self._selected, point))
-        self._select(point)
+    def _outline(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
+        """Follow a drag around a cell; napari's overlay sets corners by clicks."""
+        corners, start = layer._overlays["polygon"], np.array(event.pos)
+        begun = len(corners.points) > 0
+        yield
+        while event.type == "mouse_move" and not begun:
+            if self.outlining.drawing:
+                self.outlining.move(layer, self._point(layer, event))
+            elif _far(start, event.pos):
+                corners.points = []
+                self.outlining.start(point)
+                self.outlining.move(layer, self._point(layer, event))
+            yield
+        if self.outlining.drawing:
+            self.outlining.move(layer, self._point(layer, event))  # a quick hand is ahead of moves
+            self.outlining.release(layer)
 
     def _split(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         """Show the line as a gap while it is drawn, and cut along it on release."""
@@ -336,9 +341,10 @@ class LayoutTools:
             if before:
                 pixels = tuple(np.array(list(before)).T)
                 layer.data_setitem(pixels, np.array(list(before.values()), layer.data.dtype))
+            line.append(self._point(layer, event))
             cut = self.change(layer, editing.split(layer.data, line, self.next_label(layer)))
         if not cut and any(before.values()):
-            self.undo()  # a line without a cut is no stroke
+            self.history.undo()  # a line without a cut is no stroke
 
     def _stamp(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         with layer.block_history():  # all nuclei of a drag are one stroke
@@ -352,3 +358,8 @@ class LayoutTools:
     def _point(self, layer: Labels, event: Any) -> Point:
         y, x = layer.world_to_data(event.position)[-2:]
         return float(y), float(x)
+
+
+def _far(start: np.ndarray, now: Any) -> bool:
+    """Whether the mouse moved farther over the screen than in a click."""
+    return bool(np.hypot(*np.subtract(now, start)) > CLICK_PX)

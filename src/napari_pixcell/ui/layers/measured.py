@@ -9,6 +9,7 @@ from napari.layers import Labels
 from napari.utils import DirectLabelColormap
 
 from napari_pixcell.cells.ihc.measures import CLASSES
+from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.measures import Measured
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
@@ -27,9 +28,13 @@ class MeasuredLayer(SessionLayer):
     def __init__(self, stack: LayerStack) -> None:
         super().__init__(stack)
         self._shown: Measured | None = None
+        self._previewed: int | None = None  # region with a preview of a running variant
         self._pause = stack.timer(PAUSE_MS, self.show)
         stack.connect_to(self.session.measures.changed, self._changed)
         stack.connect_to(self.session.regions.changed, self.show)
+        stack.connect_to(self.session.gallery.shown, self._see)
+        stack.connect_to(self.session.gallery.peeked, self._see)
+        stack.connect_to(self.session.queue.preview, self._previewing)
 
     def show(self) -> None:
         measures, stack = self.session.measures, self.stack
@@ -56,6 +61,23 @@ class MeasuredLayer(SessionLayer):
                 layer.colormap = _colours(row)
                 layer.features = _features(row)
         self._shown = row
+        self._see()
+
+    def _see(self) -> None:
+        """Show the nuclei only over the picture in which they were measured."""
+        layer, row = self.find(), self._shown
+        if layer is None or row is None:
+            return
+        seen = self.session.measures.is_seen(row) and self._previewed != row.place.number
+        if layer.visible != seen:
+            with self.stack.own():
+                layer.visible = seen
+
+    def _previewing(self, target: Target | None, image: Any) -> None:
+        previewed = target.number if target is not None and image is not None else None
+        if previewed != self._previewed:
+            self._previewed = previewed
+            self._see()
 
     def removed(self, layer: Labels) -> None:
         self._shown = None

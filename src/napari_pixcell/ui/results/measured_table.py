@@ -109,6 +109,7 @@ class MeasuredTable(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
         self.selectionModel().currentRowChanged.connect(self._chosen)
+        self.clicked.connect(self._clicked)
 
     @property
     def selected(self) -> list[Measured]:
@@ -159,7 +160,13 @@ class MeasuredTable(QTableView):
     def _chosen(self, now: QModelIndex, _before: QModelIndex) -> None:
         rows = self.measures.rows
         if now.isValid() and now.row() < len(rows) and rows[now.row()] is not self.measures.chosen:
-            self.measures.choose(rows[now.row()])
+            self.measures.show(rows[now.row()])
+
+    def _clicked(self, at: QModelIndex) -> None:
+        """Show the picture of the chosen row again, if another one is shown meanwhile."""
+        rows = self.measures.rows
+        if at.row() < len(rows) and rows[at.row()] is self.measures.chosen:
+            self.measures.show(rows[at.row()])
 
 
 def _is_ours(event: QKeyEvent) -> bool:

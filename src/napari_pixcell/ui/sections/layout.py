@@ -9,14 +9,14 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import column, labelled, row, show_all
+from napari_pixcell.ui.arrange import More, boxed, column, labelled, row
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.inventing import InventPanel
 from napari_pixcell.ui.sections.segmentation import SegmentationPanel
-from napari_pixcell.ui.sections.tools import StampsPanel, ToolsPanel
+from napari_pixcell.ui.sections.tools import ToolsPanel
 from napari_pixcell.ui.widgets import AMBER, Text, allow, button, check_box, combo, slider
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip "
@@ -26,6 +26,9 @@ SPLIT = "Binary masks, touching cells split"
 MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
+
+ROOM_PX = 52  # for a message of three lines beside a button
+FROM_CORNER, ADD = "Count from corner", "Add region there"
 
 IMPORT = (
     "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, "
@@ -45,16 +48,17 @@ class LayoutSection(Section):
         self.link = link
         self.segmentation = SegmentationPanel(session, manage)
         self.area = AreaPanel(session, link)
+        self.marking = More("Marked area", "Segment and invent cells in part of the region only")
+        self.marking.stack(self.area)
         self.import_button = button("Import…", IMPORT, self.choose)
         tip = "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF"
         self.export_button = button("Save…", tip, self.save)
         tip = "Let the model place the cells"
         self.none_button = button("Remove layout", tip, self.clear_layout)
         self.tools = ToolsPanel(session, link)
-        self.stamps = StampsPanel(session, link)
-        link.tools.changed.connect(self.stamps.refresh)
+        self.stamps = self.tools.options.stamps
         self.inventing = InventPanel(session)
-        self.state = Text()
+        self.state = Text(lines=2)
         self.advice = Text(colour=AMBER, small=True)
         tip = "Show the conditioning image: white on black, touching cells one pixel apart"
         self.condition = check_box("Show model input", tip)
@@ -63,10 +67,21 @@ class LayoutSection(Section):
         self.strength = slider(0, 2, tip)
         bind(self.strength, session.settings, "layout_strength")
         self.strength_row = labelled("Layout strength", self.strength)
-        self.parts = (self.segmentation, self.area, self.tools, self.stamps, self.inventing)
-        self.stack(self.segmentation, self.area)
+        self.seen = More("Model input", "What the model sees of the layout, and how it follows it")
+        self.seen.stack(self.condition, self.strength_row)
+        self.parts = (self.segmentation, self.area, self.tools, self.inventing)
+        self.stack(self.segmentation, self.state, self.tools)
         self.add(self.import_button, self.export_button, self.none_button)
-        self.stack(*self.parts[2:], self.state, self.advice, self.condition, self.strength_row)
+        self._make_room_for_messages()
+        folds = self.segmentation.adjust, self.inventing, self.marking, self.seen
+        self.stack(*folds)
+
+    def _make_room_for_messages(self) -> None:
+        """Show messages in a place that is kept free for them, so that nothing below moves."""
+        texts = column(None, self.problem, self.note, self.advice)
+        self.messages = boxed(row(texts, self.action, stretch=0))
+        self.messages.setMinimumHeight(ROOM_PX)
+        self.stack(self.messages)
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
@@ -80,13 +95,37 @@ class LayoutSection(Section):
         self.state.say(self._state())
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
-        show_all(shown, self.strength_row, self.condition)
+        allow(self.condition, layouts.why_no_change())
         set_quietly(self.condition, self.link.condition.on)
-        if item is not None and session.settings.takes_layout and session.segmentation.problem:
-            problem = self.problem_now() or session.segmentation.problem
+        self._report()
+
+    def _report(self) -> None:
+        """Show the most important message, with its remedy."""
+        session, item = self.session, self.session.regions.active
+        segmentation, elsewhere = session.segmentation, session.layout_files.elsewhere
+        if item is not None and session.settings.takes_layout and segmentation.problem:
+            problem = self.problem_now() or segmentation.problem
             self.report(problem, "", *self.segmentation.remedy())
+        elif elsewhere is not None and not self.problem_now():
+            act = self._import_from_corner if elsewhere.relative else self._go_to_imported
+            self.report(elsewhere.sentence, "", FROM_CORNER if elsewhere.relative else ADD, act)
+        elif segmentation.replaced and not self.problem_now():
+            self.report(segmentation.replaced, "", "Undo", segmentation.undo)
         else:
             self.report()
+
+    def _import_from_corner(self) -> None:
+        elsewhere = self.session.layout_files.elsewhere
+        if elsewhere is not None:
+            self.session.layout_files.read(elsewhere.path, on_region=True)
+
+    def _go_to_imported(self) -> None:
+        """Add a region where the imported cells are, which then shows them."""
+        session, elsewhere = self.session, self.session.layout_files.elsewhere
+        if elsewhere is not None:
+            session.regions.add(elsewhere.middle)
+            if session.regions.active is not None:
+                self.link.go_to(session.regions.active.region)
 
     def _state(self) -> str:
         session, item = self.session, self.session.regions.active
@@ -135,7 +174,7 @@ class AreaPanel(QWidget):
         self.kind.activated.connect(lambda _index: self.mark())
         self.mark_button = button("Mark area", MARK, self.mark)
         self.clear_button = button("Clear area", "Remove the marked area", link.area.clear)
-        self.state = Text(small=True)
+        self.state = Text(small=True, lines=2)
         fields = row(self.mark_button, self.kind, self.clear_button, stretch=1)
         column(self, fields, self.state)
 

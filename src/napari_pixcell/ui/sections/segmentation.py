@@ -6,21 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedWidget, QWidget
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import (
-    More,
-    boxed,
-    column,
-    field_grid,
-    labelled,
-    row,
-    show_all,
-    single_shot,
-)
+from napari_pixcell.ui.arrange import More, boxed, column, field_grid, row, single_shot
 from napari_pixcell.ui.bind import bind, on_edit
 from napari_pixcell.ui.dialogs import ask_file
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, combo, number, slider
@@ -33,8 +24,10 @@ CHOICES = (
     (OWN, ("cellpose", ""), "Your own Cellpose 4 model; choose this entry again for another file"),
 )
 PAUSE_MS = 250  # after the last edit of a threshold
-PAINTED = "These cells were edited. The thresholds apply to the next segmentation."
+EDITED = "The cells were edited since. These settings apply to the next segmentation."
 ANY_SIZE = 2  # µm: the least value of the field stands for no diameter
+LARGEST_UM2 = 5000  # the highest limit of the field
+FOR_BUILTIN, FOR_CELLPOSE = "For the built-in method only", "For Cellpose only"
 
 
 class SegmentationPanel(QWidget):
@@ -48,16 +41,6 @@ class SegmentationPanel(QWidget):
         for index, (_, _, tip) in enumerate(CHOICES):
             self.method.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         self.method.activated.connect(self._choose_method)
-        tip = "Diameter of a typical cell. It is rarely needed."
-        self.diameter = number(ANY_SIZE, 200, tip, unit=" µm")
-        self.diameter.setSpecialValueText("any size")
-        bind(
-            self.diameter,
-            session.settings,
-            "cell_diameter",
-            show=lambda um: max(ANY_SIZE, round(um)),
-            read=lambda um: float(um) if um > ANY_SIZE else 0.0,
-        )
         tip = "Segment the nuclei of the region or its marked area, as an editable layer"
         self.segment_button = button("Segment nuclei", tip, self.segment)
         self.keep = check_box("Keep existing cells", "Add new nuclei only where there are none")
@@ -66,12 +49,17 @@ class SegmentationPanel(QWidget):
         self.bar = Bar()
         tip, segmentation = "Cancel before the next tile (Esc)", session.segmentation
         self.cancel_button = button("Cancel", tip, segmentation.cancel, "cancel segment")
-        self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
-        self.sizes = labelled("Cell diameter", self.diameter)
-        self.adjust = More("Thresholds", "Adjust the result without segmenting again")
+        self.adjust = More(
+            "Sensitivity and sizes", "Adjust the result, which needs no other segmentation"
+        )
         self.adjust.stack(self.keep, self.thresholds)
-        segment = row(self.segment_button, QLabel("with"), self.method, stretch=2)
-        column(self, segment, self.sizes, self.adjust, self.progress, spacing=4)
+        self._ask = boxed(row(self.segment_button, QLabel("with"), self.method, stretch=2))
+        self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
+        self.switch = QStackedWidget()  # the bar stands where the button was, so nothing moves
+        self.switch.addWidget(self._ask)
+        self.switch.addWidget(self.progress)
+        self.switch.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        column(self, self.switch)
 
     def segment(self) -> None:
         item = self.session.regions.active
@@ -79,13 +67,12 @@ class SegmentationPanel(QWidget):
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
-        there = item is not None and session.settings.takes_layout
         job = item.layout_job if item is not None else None
         allow(self.segment_button, session.layouts.why_no_cells() or session.segmentation.problem)
         self._show_method()
-        self.adjust.setVisible(there and item is not None and item.layout is not None)
         self.thresholds.refresh()
-        self.progress.setVisible(job is not None and job.how.method != "builtin")
+        slow = job is not None and job.how.method != "builtin"
+        self.switch.setCurrentWidget(self.progress if slow else self._ask)
         if job is not None:
             self.bar.advance(job.done, job.total)
             allow(self.cancel_button, "" if job.can_cancel else "Already cancelling")
@@ -97,7 +84,6 @@ class SegmentationPanel(QWidget):
         with QSignalBlocker(self.method):
             self.method.setCurrentIndex((1 if theirs else own) if cellpose else 0)
             self.method.setItemText(own, OWN if theirs else Path(settings.segment_model).name)
-        show_all(cellpose, self.sizes)
 
     def remedy(self) -> tuple[str, Callable[[], None]]:
         """Return the button text and action that make the chosen method usable."""
@@ -123,46 +109,62 @@ class SegmentationPanel(QWidget):
 
 
 class ThresholdsPanel(QWidget):
-    """Thresholds of the active region's segmentation, hidden until there is one."""
+    """Sensitivity and sizes of the next segmentation, and of the last one until it is edited."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session, settings = session, session.settings
-        tip = "Move right to include paler nuclei, left to keep the dark ones"
-        self.sensitivity = slider(-1, 1, tip)
+        self.sensitivity = slider(-1, 1, "Move right to include paler nuclei, left for dark ones")
         self.more = slider(-6, 6, "Move right for more cells (minus Cellpose's cell probability)")
         self.shape = slider(0.1, 3, "Move right to accept irregular shapes (Cellpose)")
+        tip = "Diameter of a typical cell, for Cellpose. It is rarely needed."
+        self.diameter = number(ANY_SIZE, 200, tip, unit=" µm")
+        self.diameter.setSpecialValueText("any")
         self.smallest = number(0, 500, "Smaller cells are removed", decimals=0, unit=" µm²", step=5)
+        tip = "Larger cells are removed, such as clumps and pigment"
+        self.largest = number(0, LARGEST_UM2, tip, decimals=0, unit=" µm²", step=25)
+        self.largest.setSpecialValueText("no limit")
         bind(self.sensitivity, settings, "sensitivity")
         bind(self.more, settings, "cellprob_threshold", show=_negated, read=_negated)
         bind(self.shape, settings, "flow_threshold")
+        bind(
+            self.diameter,
+            settings,
+            "cell_diameter",
+            show=lambda um: max(ANY_SIZE, round(um)),
+            read=lambda um: float(um) if um > ANY_SIZE else 0.0,
+        )
         bind(self.smallest, settings, "smallest_um2")
-        self.hint = Text(small=True)
+        bind(self.largest, settings, "largest_um2")
+        self.hint = Text(small=True, lines=2)
         fields = {
             "Sensitivity": self.sensitivity,
+            "Smallest area": self.smallest,
+            "Largest area": self.largest,
             "Cell probability": self.more,
             "Flow threshold": self.shape,
-            "Minimum area": self.smallest,
+            "Cell diameter": self.diameter,
         }
         lines = [(QLabel(words), field) for words, field in fields.items()]
-        self._builtin, self._cellpose = lines[0], (*lines[1], *lines[2])
+        self._builtin = lines[0]
+        self._cellpose = *lines[3], *lines[4], *lines[5]
         column(self, field_grid(*lines), self.hint)
         self._pause = single_shot(self, PAUSE_MS, session.segmentation.outline_again)
         for label, field in lines:
             label.setToolTip(field.toolTip())
-            on_edit(field, lambda _value: self._pause.start())
+            if field is not self.diameter:  # with another one the network has to run again
+                on_edit(field, lambda _value: self._pause.start())
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
-        shown = item is not None and item.search is not None and session.settings.takes_layout
-        self.setVisible(shown)
-        if not shown or item is None:
-            return
         builtin = session.settings.segment_method == METHODS[0]
-        show_all(builtin, *self._builtin)
-        show_all(not builtin, *self._cellpose)
-        free = item.layout_busy or session.segmentation.last_search is not None
-        self.hint.say("" if free else PAINTED)
+        for widget in self._builtin:
+            allow(widget, "" if builtin else FOR_BUILTIN)
+        for widget in self._cellpose:
+            allow(widget, FOR_CELLPOSE if builtin else "")
+        found = item is not None and item.search is not None and not item.layout_busy
+        edited = found and session.segmentation.last_search is None
+        self.hint.say(EDITED if edited else "")
 
 
 def _negated(value: float) -> float:

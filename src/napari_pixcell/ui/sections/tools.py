@@ -1,4 +1,4 @@
-"""The tools that draw, stamp and edit cells."""
+"""The toolbar that draws, stamps and edits cells."""
 
 from __future__ import annotations
 
@@ -6,85 +6,174 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QLabel,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QWidget,
+)
 
 from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import column, row, show_all
+from napari_pixcell.ui.arrange import boxed, column, row, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, tool_button
+from napari_pixcell.ui.tool_icons import SIDE, IconButton
+from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, slider
 
-COLUMNS = 6
+COLUMNS, ROW_PX = 7, 30
 DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
+# By tool: its name, its tooltip, and the help line while it is active.
 TOOLS = {
-    "paint": ("Paint", "Paint cells, one each stroke; Shift extends the cell you start in"),
-    "outline": ("Outline", "Click around a cell and double-click to close its outline"),
-    "stamp": ("Stamp", "Click to place a nucleus of a real shape, or drag to scatter many"),
-    "erase": ("Erase", "Erase cells; [ and ] change the brush size"),
-    "split": ("Split", "Draw a line through cells to split each in two"),
-    "fill": ("Fill", "Click a cell, or a hole in one, to fill its holes"),
+    "select": (
+        "Select",
+        "Click a cell to select it",
+        "Click a cell to select it. Shift-click another to merge them. Del deletes it.",
+    ),
+    "paint": (
+        "Brush",
+        "Paint a new cell with each stroke",
+        "Each stroke is a new cell. Hold Shift to extend the cell you start in.",
+    ),
+    "outline": (
+        "Outline",
+        "Draw around a cell",
+        "Drag around a cell and release. Or click corners, and double-click to close.",
+    ),
+    "stamp": (
+        "Stamp",
+        "Place nuclei of real shapes",
+        "Click to place one nucleus of a real shape. Drag to scatter many.",
+    ),
+    "erase": ("Eraser", "Erase parts of cells", "Drag over cells to erase them."),
+    "split": ("Split", "Cut cells in two", "Drag a line across a cell to cut it in two."),
+    "fill": ("Fill", "Fill the holes of a cell", "Click a cell to fill its holes."),
 }
-HINT = (
-    "Ctrl-click deletes a cell, Alt-click merges it with the last one clicked. X toggles outlines, "
-    "Z hides cells."
-)
+NO_REGION = "Add a region first."
+NO_CELLS = "Find the nuclei, or draw cells with the brush, the outline or the stamp."
+ASIDE = "Click a tool to edit the cells. Select picks one."
+MERGING = "Click the cell to merge with the glowing one. Esc ends this."
+SELECTED = "Cell {label}: {area:.0f} µm². Shift-click another to merge them. Del deletes it."
+BUSY = "The nuclei are being segmented."
+NO_SELECTION = "Select a cell first"
+BRUSH_UM = (1.0, 40.0)  # range of the brush's diameter
 STYLE = (
-    "QToolButton { padding: 4px 0px; border-radius: 3px; background: rgba(128, 128, 128, 60); }"
+    "QToolButton { padding: 2px 0px 1px 0px; border-radius: 3px; border: none; font-size: 10px;"
+    " background: rgba(128, 128, 128, 40); }"
+    "QToolButton:hover { background: rgba(128, 128, 128, 90); }"
     "QToolButton:checked { background: #2f6fdf; color: white; }"
-    "QToolButton:disabled { color: rgb(128, 128, 128); background: rgba(128, 128, 128, 25); }"
+    "QToolButton:disabled { color: rgb(128, 128, 128); background: rgba(128, 128, 128, 20); }"
 )
 
 
 class ToolsPanel(QWidget):
-    """Buttons of the drawing tools, and of the actions on the layout or a selected cell."""
+    """Tools in one row, actions on the layout and the selected cell below, and one line of help.
+
+    It has the same height whatever happens: what cannot be used is greyed.
+    """
 
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__()
         self.session, self.tools = session, link.tools
         tools = link.tools
         self.buttons: dict[str, QToolButton] = {}
-        for name, (words, tip) in TOOLS.items():
-            key, choose = SHOWN_KEYS[name], partial(tools.choose, name)
-            self.buttons[name] = _button(words, f"{tip} ({key})", choose, checkable=True)
+        for name, (words, tip, _help) in TOOLS.items():
+            act = partial(tools.choose if name == "select" else tools.toggle, name)
+            self.buttons[name] = _button(name, words, f"{tip} ({SHOWN_KEYS[name]})", act, True)
         tip = "Undo the last stroke, import or segmentation (Ctrl+Z)"
-        self.undo = _button("Undo", tip, tools.undo)
-        self.redo = _button("Redo", "Redo what was undone (Ctrl+Shift+Z)", tools.redo)
-        tip = "Switch between filled cells and outlines (X)"
-        self.outlines = _button("Filled", tip, tools.toggle_outlines, checkable=True)
-        shrink, grow = partial(tools.grow, -GROWS_BY), partial(tools.grow, GROWS_BY)
-        self.smaller = _button("Shrink", "Shrink the selected cell", shrink)
-        self.larger = _button("Grow", "Grow the selected cell", grow)
-        self.remove = _button("Delete", "Delete the selected cell (Del)", tools.delete_selected)
-        self.hint = Text(HINT, small=True)
-        grid = QGridLayout()
-        grid.setSpacing(2)
-        changes = self.larger, self.smaller, self.remove
-        self.actions_ = self.undo, self.redo, self.outlines, *changes
-        for index, made in enumerate([*self.buttons.values(), *self.actions_]):
+        self.undo = _button("undo", "Undo", tip, tools.history.undo)
+        self.redo = _button(
+            "redo", "Redo", "Redo what was undone (Ctrl+Shift+Z)", tools.history.redo
+        )
+        tip = "Merge the selected cell with the one you click next (also Shift-click)"
+        self.merge = _button("merge", "Merge", tip, tools.toggle_merging, True)
+        tip = "Delete the selected cell (Del). Ctrl-click deletes any."
+        self.remove = _button("delete", "Delete", tip, tools.selection.delete)
+        shrink, grow = (partial(tools.selection.grow, pixels) for pixels in (-GROWS_BY, GROWS_BY))
+        self.smaller = _button("shrink", "Shrink", "Shrink the selected cell by a pixel", shrink)
+        self.larger = _button("grow", "Grow", "Grow the selected cell by a pixel", grow)
+        tip = "Fill the cells with colour, or show their outlines only (X). Z hides them."
+        self.outlines = _button("filled", "Filled", tip, tools.toggle_outlines, True)
+        self.changes = self.merge, self.remove, self.smaller, self.larger
+        self.help = Text(small=True, lines=2)
+        self.options = ToolOptions(session, link)
+        grid = tight_grid(None, 2)
+        actions = self.undo, self.redo, *self.changes, self.outlines
+        for index, made in enumerate([*self.buttons.values(), *actions]):
             grid.addWidget(made, index // COLUMNS, index % COLUMNS)
             grid.setColumnStretch(index % COLUMNS, 1)
-        column(self, grid, self.hint)
+        column(self, grid, self.help, self.options, spacing=3)
         tools.changed.connect(self.refresh)
 
     def refresh(self) -> None:
-        session, item, tools = self.session, self.session.regions.active, self.tools
-        there = item is not None and session.settings.takes_layout and not item.layout_busy
-        drawn = there and item is not None and item.layout is not None
+        session, tools = self.session, self.tools
         no_cells, no_change = session.layouts.why_no_cells(), session.layouts.why_no_change()
         for name, made in self.buttons.items():
             allow(made, no_cells if name in DRAWING else no_change)
-            set_quietly(made, drawn and tools.working and name == tools.tool)
-        show_all(drawn or tools.can_undo or tools.can_redo, *self.actions_)
-        self.hint.setVisible(drawn)
-        allow(self.undo, no_cells or ("" if tools.can_undo else "Nothing to undo"))
-        allow(self.redo, no_cells or ("" if tools.can_redo else "Nothing to redo"))
+            active = not no_change and tools.working and not tools.selection.merging
+            set_quietly(made, active and name == tools.tool)
+        allow(self.undo, no_cells or ("" if tools.history.can_undo else "Nothing to undo"))
+        allow(self.redo, no_cells or ("" if tools.history.can_redo else "Nothing to redo"))
         allow(self.outlines, no_change)
         set_quietly(self.outlines, tools.layer is not None and not tools.layer.contour)
-        for made in (self.smaller, self.larger, self.remove):
-            allow(made, no_change or ("" if tools.selected else "Click a cell first"))
+        for made in self.changes:
+            allow(made, no_change or ("" if tools.selection.label else NO_SELECTION))
+        set_quietly(self.merge, tools.selection.merging)
+        self.help.say(self._help())
+        self.options.refresh()
+
+    def _help(self) -> str:
+        session, item, tools = self.session, self.session.regions.active, self.tools
+        if item is None:
+            return NO_REGION
+        if not session.settings.takes_layout:
+            return f"{session.settings.model.title} does not support layouts."
+        if item.layout_busy:
+            return BUSY
+        if item.layout is None or tools.layer is None:
+            return NO_CELLS
+        if tools.selection.merging:
+            return MERGING
+        if not tools.working:
+            return ASIDE
+        if tools.tool == "select" and tools.selection.label:
+            area = tools.selection.area_px * session.settings.model.mpp**2
+            return SELECTED.format(label=tools.selection.label, area=area)
+        return TOOLS[tools.tool][2]
+
+
+class ToolOptions(QStackedWidget):
+    """One row with the options of the active tool, as high without any."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__()
+        self.tools = link.tools
+        self.brush = slider(*BRUSH_UM, "Diameter of brush and eraser in µm ([ and ] change it)")
+        self.brush.setDecimals(1)
+        on_edit(self.brush, self._set_brush)
+        self.stamps = StampsPanel(session, link)
+        self._nothing = QWidget()
+        self._brush = boxed(row(QLabel("Size"), self.brush, QLabel("µm"), stretch=1))
+        for page in (self._nothing, self._brush, self.stamps):
+            self.addWidget(page)
+        self.setFixedHeight(ROW_PX)
+
+    def refresh(self) -> None:
+        tools = self.tools
+        tool = tools.tool if tools.working else ""
+        by_tool = {"paint": self._brush, "erase": self._brush, "stamp": self.stamps}
+        self.setCurrentWidget(by_tool.get(tool, self._nothing))
+        if tools.layer is not None:
+            set_quietly(self.brush, float(tools.brush_um))
+        self.stamps.refresh()
+
+    def _set_brush(self, um: float) -> None:
+        self.tools.brush_um = um
 
 
 class StampsPanel(QWidget):
@@ -94,39 +183,45 @@ class StampsPanel(QWidget):
         super().__init__()
         self.session, self.tools = session, link.tools
         self.stamping = stamping = link.tools.stamping
-        self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
+        self.source = combo("Shapes of the nuclei: bundled ones, or those of a region")
         self.source.activated.connect(self._use)
         tip = "Spacing of nuclei along a stroke"
-        self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=80)
-        tip = "Factor on the area"
-        self.size = number(0.2, 5, tip, decimals=2, before="× ", step=0.1, width=80)
+        self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=48)
+        tip = "Factor on the area of the nuclei"
+        self.size = number(0.2, 5, tip, decimals=1, before="× ", step=0.1, width=48)
+        for field in (self.spacing, self.size):  # there is no room for them
+            field.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            field.setMaximumWidth(56)
         self.along = check_box("Align", "Align long nuclei with the stroke, as in stroma")
         on_edit(self.spacing, lambda value: setattr(stamping, "spacing_um", value))
         on_edit(self.size, lambda value: setattr(stamping, "size", value))
         on_edit(self.along, lambda on: setattr(stamping, "along", on))
-        numbers = row(QLabel("every"), self.spacing, self.size, self.along)
-        column(self, row(QLabel("Stamp"), self.source, stretch=1), numbers)
+        column(self, row(self.source, self.spacing, self.size, self.along, stretch=0))
 
     def _use(self, index: int) -> None:
         self.session.invention.use_stamps(self.source.itemData(index))
 
     def refresh(self) -> None:
-        shown = self.tools.working and self.tools.tool == "stamp"
-        self.setVisible(shown)
-        if not shown:
-            return
         session = self.session
         filled = [r for r in session.regions.current if r.layout is not None and r.cells]
-        layouts = [(f"nuclei of {item.name}", item.number) for item in filled]
-        offer(self.source, [("bundled nuclei", BUNDLED), *layouts])
+        layouts = [(item.name, item.number) for item in filled]
+        offer(self.source, [("bundled", BUNDLED), *layouts])
         set_quietly(self.source, session.invention.stamps_of)
         set_quietly(self.spacing, self.stamping.spacing_um)
         set_quietly(self.size, self.stamping.size)
 
 
-def _button(words: str, tip: str, act: Callable[[], Any], checkable: bool = False) -> QToolButton:
-    made = tool_button(words, tip, act, words)
+def _button(
+    drawing: str, words: str, tip: str, act: Callable[[], Any], checkable: bool = False
+) -> QToolButton:
+    made = IconButton(drawing)
+    made.setText(words)
+    made.setToolTip(tip)
+    made.setAccessibleName(words)
     made.setCheckable(checkable)
+    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+    made.setIconSize(QSize(SIDE, SIDE))
     made.setStyleSheet(STYLE)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.clicked.connect(lambda *_: act())
     return made
