@@ -25,13 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixcell.datasets.formats import convert
+from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.formats.selection import Selection
 from napari_pixcell.datasets.parallel.chunks import chunk_size, missing_chunks
 from napari_pixcell.datasets.parallel.joining import join_dataset
 from napari_pixcell.datasets.parallel.shard_making import complete_pairs
 from napari_pixcell.datasets.processes import Processes
-from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.report.writing import write_report
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.checks import SCORES
 from napari_pixcell.datasets.store.completeness import check_dataset

@@ -11,10 +11,10 @@ import pytest
 import shared_work
 from drawn_dataset import make_dataset
 
-from napari_pixcell.datasets.formats import FORMATS, convert
-from napari_pixcell.datasets.formats.converting import begin_pairs
+from napari_pixcell.datasets.formats import FORMATS
+from napari_pixcell.datasets.formats.converting import begin_pairs, convert
 from napari_pixcell.datasets.processes import MOST_WORKERS, Processes, worker_count
-from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.report.writing import write_report
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset

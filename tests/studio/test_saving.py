@@ -339,6 +339,17 @@ def test_earlier_work_is_offered_and_never_overwritten(start: Start, slide_file:
     assert len(third.gallery.results) == 2
 
 
+def test_a_session_is_saved_when_python_exits(start: Start, slide_file: Path) -> None:
+    session = start(slide_file)
+    session.regions.add((300, 300))
+    session.wait(20)
+    folder = saved(session)
+    session.regions.rename(1, "Tumour")
+    session.saver._thread.shutdown(wait=True)  # as Python does first
+    session.close()
+    assert "Tumour" in (folder / "session.json").read_text("utf-8")
+
+
 def test_a_second_window_saves_beside_the_first(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)

@@ -126,7 +126,7 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
     disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), CLOSES)
     closed = scipy.ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
     part[closed & (part == 0)] = kept
-    pieces = ndimage.label(part == kept, np.ones((3, 3)))[0]
+    pieces = scipy.ndimage.label(part == kept, np.ones((3, 3)))[0]
     ends = [pieces[round(y) - top, round(x) - left] for y, x in (first, second)]
     return _patch(labels, top, left, part) if ends[0] == ends[1] else None
 

@@ -263,7 +263,11 @@ class Saver:
         )
 
     def _run(self, work: Callable[[], Any], done: Callable[[BaseException | None], None]) -> Any:
-        future = self._last = self._thread.submit(work)
+        try:
+            future = self._thread.submit(work)
+        except RuntimeError:  # Python is exiting, and its threads take no more work
+            future = _done_here(work)
+        self._last = future
         future.add_done_callback(lambda f: self.background.post(lambda: done(f.exception())))
         return future
 
@@ -408,3 +412,13 @@ class Saver:
 
 
 __all__ = ["Saver"]
+
+
+def _done_here(work: Callable[[], Any]) -> Future[Any]:
+    """Work in this thread, and return the outcome."""
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except Exception as error:
+        future.set_exception(error)
+    return future
