@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -407,11 +408,8 @@ class Saver:
                 elif key in held:
                     self._save(self._books[key], held[key])
         for book in self._books.values():
-            self._thread.submit(book.use, None)
+            self._run(partial(book.use, None), lambda _: None)
         self._thread.shutdown(wait=False)
-
-
-__all__ = ["Saver"]
 
 
 def _done_here(work: Callable[[], Any]) -> Future[Any]:
@@ -422,3 +420,6 @@ def _done_here(work: Callable[[], Any]) -> Future[Any]:
     except Exception as error:
         future.set_exception(error)
     return future
+
+
+__all__ = ["Saver"]
