@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from mouse import drag, send
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 from scipy import ndimage
 from skimage.draw import disk
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.layers.drawn_over import DrawnOver
 from napari_pixcell.ui.layers.slide import role
 
 
@@ -340,3 +344,13 @@ def test_painting_without_a_layout_creates_one(ready, settle) -> None:
     settle(ready)
     ready.session.wait(1)
     assert layer.data[100, 102] == 1
+
+
+def test_a_glow_over_a_cell_warns_nobody_of_private_parts(ready, tools) -> None:
+    proxy = PublicOnlyProxy(ready.viewer)  # as napari hands it to a dock widget of a plugin
+    drawn = DrawnOver(proxy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn.glow(tools.layer, 40, 40, np.ones((20, 20), bool))
+    assert drawn._glow is not None
+    drawn.end_glow()

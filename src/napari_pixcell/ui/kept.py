@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.viewers import itself
 
 PUMP_MS = 40
 GOES_ON = "PixCell continues in the background. Open PixCell studio again to see its results."
@@ -39,7 +40,7 @@ class KeptSession(QObject):
     ) -> None:
         super().__init__(window)
         self.session, self.end = session, end
-        self.viewer = weakref.ref(_itself(viewer))
+        self.viewer = weakref.ref(itself(viewer))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
         self._timer.start(PUMP_MS)
@@ -65,13 +66,7 @@ class KeptSession(QObject):
 def take_kept(viewer: Viewer) -> KeptSession | None:
     """Return the session that went on in a viewer, for a dock to look after."""
     for kept in _kept:
-        if kept.viewer() is _itself(viewer):
+        if kept.viewer() is itself(viewer):
             kept.let_go()
             return kept
     return None
-
-
-def _itself(viewer: Viewer) -> Viewer:
-    """Return the viewer behind the proxy that napari hands to each dock widget."""
-    itself: Viewer = getattr(viewer, "__wrapped__", viewer)
-    return itself
