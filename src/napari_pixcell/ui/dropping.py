@@ -18,8 +18,9 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_pixcell.slides.reader import get_reader
+from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.ui.docked import PLUGIN
-from napari_pixcell.ui.reader import get_reader, get_session_reader
 
 BUILTIN = "napari"
 # With these keys napari stacks the files, or lets the user choose a reader.
@@ -88,4 +89,4 @@ def asked_for(path: Path) -> bool:
 
 def is_ours(path: Path) -> bool:
     """Whether this plugin reads a file or folder; see the readers for which it refuses."""
-    return (get_session_reader if path.is_dir() else get_reader)(str(path)) is not None
+    return is_session(path) if path.is_dir() else get_reader(str(path)) is not None
