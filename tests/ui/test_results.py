@@ -232,7 +232,7 @@ def test_tools_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
 def test_the_key_list_is_complete() -> None:
     text = key_list()
     assert all(entry.shown in text and entry.words in text for entry in TABLE)
-    assert "original tissue while held" in text and "painting tools" in text
+    assert "original tissue while held" in text and "napari's own tools" in text
 
 
 def test_the_strip_works_with_keys_alone(made, qtbot) -> None:
