@@ -339,6 +339,7 @@ def dataset(window: Window) -> None:
     session.datasets.make(folder, first=True)
     window.rest()
     session.datasets.resume(folder)
+    window.wait(lambda: session.datasets.jobs)
     job = session.datasets.jobs[0]
     window.wait(lambda: job.done >= 18)
     window.scroll_to(studio.dataset)

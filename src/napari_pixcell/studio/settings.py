@@ -12,11 +12,12 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.colour_match import OFF, colour_setting
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.repair import ROUNDS, Repair
-from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
 from napari_pixcell.models.families import get_family, is_stain
 
+NEW_SEEDS = 100_000  # drawn ones are below: short enough for a caption
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
 INVERSION, NOISE = "inversion", "noise"
@@ -108,7 +109,7 @@ class Settings:
         return Repair(self.repair_rounds, seconds, self.segmenting)
 
     def new_seed(self) -> None:
-        self.seed = random.randrange(MAX_SEED + 1)
+        self.seed = random.randrange(NEW_SEEDS)
 
     def repeat_seed(self, seed: int) -> None:
         """Use a seed for all generations from now on."""
