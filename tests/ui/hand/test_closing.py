@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hand import Hand
 from qtpy.QtWidgets import QPushButton, QWidget
 from scripted import preview
@@ -16,22 +17,28 @@ def cross(studio: PixCellStudio) -> QWidget:
     return next(b for b in title.findChildren(QPushButton) if "Close" in b.objectName())
 
 
-def test_a_closed_dock_goes_on_and_shows_its_results_when_it_is_opened_again(
-    ready, client, viewer, hand: Hand, press_on, settle, qtbot
-) -> None:
+@pytest.fixture
+def generating(ready, hand: Hand, press_on, settle) -> PixCellStudio:
+    """The studio while the worker generates variants of a region with cells."""
     press_on(ready, ready.region.add_button)
     press_on(ready, ready.layout_.segmentation.segment_button)
     press_on(ready, ready.generate.generate_button)
+    return ready
+
+
+def test_a_closed_dock_goes_on_and_leaves_no_half_made_picture(
+    generating, client, viewer, hand: Hand, settle, qtbot
+) -> None:
     client.play(1)
-    settle(ready)
+    settle(generating)
     request, on_event = client.waiting[0]
     on_event(Preview(1, preview(request)))
-    settle(ready)
-    session = ready.session
+    settle(generating)
+    session = generating.session
     assert viewer.layers["Synthetic preview"].visible
-    hand.click(cross(ready))
+    hand.click(cross(generating))
     qtbot.waitUntil(lambda: "PixCell studio" not in viewer.window.dock_widgets, timeout=60_000)
-    qtbot.waitUntil(lambda: not ready._pump.isActive(), timeout=60_000)
+    qtbot.waitUntil(lambda: not generating._pump.isActive(), timeout=60_000)
     assert not client.closed
     assert not viewer.layers["Synthetic preview"].visible
     client.play()
@@ -40,16 +47,13 @@ def test_a_closed_dock_goes_on_and_shows_its_results_when_it_is_opened_again(
 
 
 def test_a_dock_takes_over_the_session_that_went_on(
-    ready, client, viewer, hand: Hand, press_on, settle, qtbot
+    generating, client, viewer, hand: Hand, settle, qtbot
 ) -> None:
-    press_on(ready, ready.region.add_button)
-    press_on(ready, ready.layout_.segmentation.segment_button)
-    press_on(ready, ready.generate.generate_button)
     client.play(2)
-    settle(ready)
-    session = ready.session
-    hand.click(cross(ready))
-    qtbot.waitUntil(lambda: not ready._pump.isActive(), timeout=60_000)
+    settle(generating)
+    session = generating.session
+    hand.click(cross(generating))
+    qtbot.waitUntil(lambda: not generating._pump.isActive(), timeout=60_000)
     _, again = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     settle(again)
     assert again.session is session and not client.closed
