@@ -23,6 +23,7 @@ from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.saving.recent import RecentSessions
 from napari_pixcell.studio.saving.restoring import Restoring
 from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.saving.snapshot import Snapshots
@@ -92,6 +93,7 @@ class Session:
         self.measures = self._make(Measures)
         self.datasets = self._make(Datasets)
         self.snapshots = self._make(Snapshots)
+        self.recent = self._make(RecentSessions)
         self.saver = self._make(Saver)
         self.restoring = self._make(Restoring)
         self._connect()

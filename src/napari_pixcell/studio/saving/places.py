@@ -22,18 +22,22 @@ OWN = Path(napari_pixcell.__file__).parent  # of the program: nothing is written
 
 @dataclass(frozen=True)
 class Offer:
-    """An earlier session of the open slide."""
+    """A saved session that can be opened."""
 
     path: Path
     saved: datetime
     regions: int
     variants: int
+    slide: str = ""  # name of its slide
 
     def sentence(self) -> str:
         return f"Your work of {day(self.saved)} is saved: {self.contents()}."
 
     def contents(self) -> str:
         return f"{counted(self.regions, 'region')}, {counted(self.variants, 'variant')}"
+
+    def day(self) -> str:
+        return day(self.saved)
 
 
 def day(when: datetime, now: datetime | None = None) -> str:
@@ -90,12 +94,13 @@ def find(mark: SlideMark, stem: str) -> list[Offer]:
     """Return all sessions of a slide, beside it or in the user's data folder, newest first."""
     pattern = next(names(stem)).removesuffix(SUFFIX)
     folders = [own_folder()] if mark.path is None else [mark.path.parent, own_folder()]
-    offers = (_offer(path, mark) for folder in folders for path in _sessions(folder, pattern))
+    offers = (_offer(path, mark) for folder in folders for path in sessions_in(folder, pattern))
     found = [offer for offer in offers if offer is not None]
     return sorted(found, key=lambda offer: offer.saved, reverse=True)
 
 
-def _sessions(folder: Path, stem: str) -> list[Path]:
+def sessions_in(folder: Path, stem: str = "") -> list[Path]:
+    """Return the sessions in a folder whose names begin with ``stem``."""
     try:
         return [p for p in folder.iterdir() if p.suffix == SUFFIX and p.name.startswith(stem)]
     except OSError:
@@ -103,13 +108,19 @@ def _sessions(folder: Path, stem: str) -> list[Path]:
 
 
 def _offer(path: Path, mark: SlideMark) -> Offer | None:
-    """Return the offer of a session, unless it is empty or of another slide."""
+    found = read_offer(path)
+    return found[0] if found is not None and found[1].is_same(mark) else None
+
+
+def read_offer(path: Path) -> tuple[Offer, SlideMark] | None:
+    """Return the offer of a session and its slide; None if it is empty, damaged or gone."""
     try:
         document = read_document(path)
-        if not SlideMark.from_dict(document["slide"]).is_same(mark):
-            return None
+        mark = SlideMark.from_dict(document["slide"])
         saved = datetime.fromisoformat(document[SAVED]).astimezone().replace(tzinfo=None)
         regions, variants = len(document["regions"]), len(document["results"])
     except Exception:  # a damaged session is reported when it is opened
         return None
-    return Offer(path, saved, regions, variants) if regions or variants else None
+    if not (regions or variants):
+        return None
+    return Offer(path, saved, regions, variants, mark.name), mark

@@ -41,6 +41,7 @@ from napari_pixcell.studio.saving.opening import (
     slide_for,
     tissue,
 )
+from napari_pixcell.studio.saving.recent import RecentSessions
 from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.settings import Settings
@@ -70,6 +71,7 @@ class Restoring:
     exporter: Exporter
     queue: JobQueue
     saver: Saver
+    recent: RecentSessions
     background: Background
     notices: Notices
 
@@ -177,6 +179,8 @@ class Restoring:
 
         def work() -> list[RegionItem]:
             opening.locked = opening.folder.take(2.0)
+            if self.saver.on:
+                self.recent.remember(opening.folder.path)
             opening.styles = loader.styles()
             opening.measured = read_measured(loader)
             items = loader.regions()

@@ -25,6 +25,7 @@ from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving import places
 from napari_pixcell.studio.saving.book import Book
 from napari_pixcell.studio.saving.folder import SessionFolder
+from napari_pixcell.studio.saving.recent import RecentSessions
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.saving.snapshot import Snapshots
 from napari_pixcell.studio.slides import Slides
@@ -52,6 +53,7 @@ class Saver:
     layouts: Layouts
     gallery: Gallery
     snapshots: Snapshots
+    recent: RecentSessions
     background: Background
     notices: Notices
 
@@ -206,7 +208,9 @@ class Saver:
             if book.mark is None:
                 raise OSError(errno.EIO, "the slide cannot be read")
             if book.folder is None:
-                self._settle(book)
+                folder = self._created(book)
+                book.use(folder)
+                self.recent.remember(folder.path)
             return book.write(snapshot)
 
         first = book.folder is None
@@ -219,21 +223,20 @@ class Saver:
 
         self._writing = self._run(work, done)
 
-    def _settle(self, book: Book) -> None:
+    def _created(self, book: Book) -> SessionFolder:
         """Create a folder: beside the slide if possible, else in the user's data folder."""
         assert book.mark is not None
         preferred = book.parent or places.beside(book.mark)
         if preferred is not None:
             try:
-                book.use(places.create(preferred, book.stem))
-                return
+                return places.create(preferred, book.stem)
             except OSError as error:
                 if error.errno not in NOT_ALLOWED:
                     raise
         book.elsewhere = book.mark.path is not None and not book.mark.path.is_relative_to(
             places.OWN
         )
-        book.use(places.create(places.own_folder(), book.stem))
+        return places.create(places.own_folder(), book.stem)
 
     def _worked(self, book: Book, first: bool) -> None:
         if self._failing:
@@ -305,6 +308,7 @@ class Saver:
             folder = SessionFolder(path)
             folder.create()
             book.move_to(folder)
+            self.recent.remember(path)
 
         def done(error: BaseException | None) -> None:
             if isinstance(error, FileExistsError):
