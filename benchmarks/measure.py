@@ -87,7 +87,7 @@ def longest_stall() -> dict[str, float]:
     viewer.window.resize(1560, 960)
     _dock, studio = open_dock(viewer)
     session = studio.session
-    click(studio.slide.sample_button)
+    click(studio.welcome.sample_button)
     settle(0.5)
     click(studio.region.add_button)
     while session.busy:
@@ -106,7 +106,7 @@ def longest_stall() -> dict[str, float]:
     timer = QTimer()
     timer.timeout.connect(beat)
     timer.start(1)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     while session.queue.current is not None:
         settle(0.05)
     timer.stop()

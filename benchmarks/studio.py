@@ -159,7 +159,7 @@ def main() -> None:
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1366, 768)
     _dock, studio = open_dock(viewer)
-    click(studio.slide.sample_button)
+    click(studio.welcome.sample_button)
     settle(0.5)
     click(studio.region.add_button)
     while studio.session.busy:

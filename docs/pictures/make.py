@@ -42,7 +42,7 @@ def opened(theme: str = "dark", regions: int = 2) -> Window:
     """Open the window with the slide and regions on it, without an earlier session."""
     shutil.rmtree(slide().with_suffix(".pixcell"), ignore_errors=True)
     window = Window(HERE, theme)
-    window.studio.slide.open(slide())
+    window.studio.actions.open(slide())
     settle(0.5)
     for place in (FIRST, SECOND)[:regions]:
         window.region(*place)
@@ -63,7 +63,7 @@ def ask(window: Window, count: int, seed: int, steps: int) -> None:
     settings = window.session.settings
     settings.count, settings.seed, settings.steps = count, seed, steps
     settle(0.1)
-    click(window.studio.generate.generate_button)
+    click(window.studio.footer.generate_button)
 
 
 # -- the pictures ------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def queue_and_live(window: Window) -> None:
     window.wait(lambda: queue.current.made == 1 and queue.current.done > 30)
     window.scroll_to(window.studio.generate)
     window.photograph("queue", 0.1)
-    click(window.studio.generate.queue.cancel_all)
+    click(window.studio.results.queue.cancel_all)
     window.rest()
-    click(window.studio.generate.queue.clear)
+    click(window.studio.results.queue.clear)
     window.fold()
     ask(window, 4, 1234, 100)
     window.wait(lambda: queue.current.done > 35)
@@ -96,7 +96,7 @@ def queue_and_live(window: Window) -> None:
     window.photograph("sharpening", 0.1)
     queue.cancel_all()
     window.rest()
-    click(window.studio.generate.queue.clear)
+    click(window.studio.results.queue.clear)
     session.gallery.discard(*session.gallery.results)
 
 
@@ -302,10 +302,10 @@ def sessions(theme: str = "dark") -> None:
     settle(2.5)  # saved a second after the last change
     window.close()
     window = Window(HERE, theme)
-    window.studio.slide.open(slide())
-    window.wait(lambda: not window.studio.slide.action.isHidden(), 30)
+    window.studio.actions.open(slide())
+    window.wait(lambda: not window.studio.footer.action.isHidden(), 30)
     window.photograph("session")
-    click(window.studio.slide.action)
+    click(window.studio.footer.action)
     window.rest()
     window.session.regions.activate(1)
     window.look_at(window.session.regions.active)

@@ -22,6 +22,7 @@ from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
+from napari_pixcell.ui.results.panel import ResultsPanel
 from napari_pixcell.worker.client import WorkerClient
 
 SIZE = 1000, 600  # small, since the CPU renders every pixel
@@ -198,15 +199,23 @@ def settle(until_idle: Callable[..., None]) -> Callable[[PixCellStudio], None]:
     return lambda studio: until_idle(studio, lambda: studio.session.background.busy)
 
 
+def studio_of(widget: QWidget) -> PixCellStudio:
+    """Return the studio of a control in its dock, in that of the results or in a dialog."""
+    above: QWidget | None = widget
+    while above is not None and not isinstance(above, PixCellStudio | ResultsPanel):
+        above = above.parentWidget()
+    studios = [one for one in QApplication.allWidgets() if isinstance(one, PixCellStudio)]
+    return next(one for one in studios if above in (one, one.results))
+
+
 @pytest.fixture
 def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
     """Click a control, and wait until the dock shows the outcome."""
 
     def press(widget: QWidget) -> None:
-        dock = widget
-        while not isinstance(dock, PixCellStudio):
-            dock = dock.parentWidget()
+        dock = studio_of(widget)
         settle(dock)
+        dock.tabs.bring(widget)
         assert widget.isEnabled(), widget.toolTip()
         click(widget)
         settle(dock)

@@ -79,7 +79,7 @@ def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
     assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
-    assert ready.generate.outlook.text() == "600 × 400 px, 6 tiles"
+    assert ready.footer.state.text() == "600 × 400 px, 6 tiles"
     assert not ready.style_.bar.isVisible()
     box = np.asarray(ready.link.find("regions").data[1])
     np.testing.assert_allclose(np.ptp(box, axis=0), (200, 300), atol=1e-4)
@@ -345,7 +345,7 @@ def test_a_long_embedding_shows_its_progress_and_can_be_cancelled(
 
 def test_the_dock_keeps_its_width(canvas, qtbot) -> None:
     qtbot.wait(60)
-    inner = canvas.scroll.widget()
+    inner = canvas.tabs.page(0).widget()
     assert inner.minimumSizeHint().width() <= canvas.minimumWidth()
 
 
@@ -357,7 +357,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     before = {name for name in HEAVY if name in sys.modules}
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session = studio.session
-    studio.slide.open(SAMPLE_SLIDE)
+    studio.actions.open(SAMPLE_SLIDE)
     draw(studio, qtbot, 400, 500, 700, 884)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     item = session.regions.active
@@ -373,16 +373,16 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     studio.generate.steps.setValue(3)
 
     # Stopped on its way, and made to its end.
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     qtbot.waitUntil(
         lambda: session.queue.current is None or session.queue.current.done > 2, timeout=300_000
     )
-    click(studio.generate.cancel_button)
+    click(studio.footer.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
     assert not session.gallery.results
     qtbot.wait(60)
-    assert studio.generate.note.text().startswith("Stopped at ")
-    click(studio.generate.action)
+    assert studio.footer.note.text().startswith("Stopped at ")
+    click(studio.footer.action)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.notices.problems
     (result,) = session.gallery.results

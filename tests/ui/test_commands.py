@@ -50,8 +50,8 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
     qtbot.wait(60)
     (studio,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, PixCellStudio))
     assert studio.isVisible() and not studio.session.busy
-    if studio.slide.manager is not None:
-        studio.slide.manager.close()
+    if studio.actions.manager is not None:
+        studio.actions.manager.close()
     studio.close_session()
 
 

@@ -71,7 +71,7 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: folder)
     session, section = studio.session, studio.dataset
     try:
-        studio.slide.open(SAMPLE_SLIDE)
+        studio.actions.open(SAMPLE_SLIDE)
         section.header.setChecked(True)
         session.settings.steps = 2
         choice = session.datasets.choice

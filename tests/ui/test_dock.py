@@ -71,10 +71,10 @@ def test_a_dropped_slide_shows_its_pixel_size(studio, cmu_slide, qtbot, viewer) 
 def test_an_unreadable_file_is_reported_by_name(studio, tmp_path, qtbot) -> None:
     path = tmp_path / "notes.svs"
     path.write_text("no slide")
-    studio.slide.open(path)
+    studio.actions.open(path)
     qtbot.wait(60)
-    assert studio.slide.problem.isVisible()
-    assert "notes.svs" in studio.slide.problem.text()
+    assert studio.footer.problem.isVisible()
+    assert "notes.svs" in studio.footer.problem.text()
 
 
 def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer) -> None:
@@ -82,14 +82,14 @@ def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer
 
     path = tmp_path / "photo.png"
     Picture.fromarray(tissue(600)).save(path)
-    studio.slide.open(path)
+    studio.actions.open(path)
     qtbot.wait(60)
-    assert studio.slide.asking.isVisible()
-    assert studio.generate.generate_button.text() == "Set the pixel size first"
-    studio.slide.mpp.setValue(0.4)
-    click(qtbot, studio.slide.set_button)
+    assert studio.header.asking.isVisible()
+    assert studio.footer.generate_button.text() == "Set the pixel size first"
+    studio.header.mpp.setValue(0.4)
+    click(qtbot, studio.header.set_button)
     qtbot.wait(60)
-    assert not studio.slide.asking.isVisible()
+    assert not studio.header.asking.isVisible()
     np.testing.assert_allclose(viewer.layers[0].scale, 0.4)
     assert open_slide(path).mpp == 0.4
 
@@ -106,17 +106,17 @@ def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> No
 def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path, press) -> None:
     studio = ready
     qtbot.wait(60)
-    assert studio.generate.generate_button.text() == "Add a region first"
+    assert studio.footer.generate_button.text() == "Add a region first"
     press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
     press(studio.layout_.segmentation.segment_button)
     assert "cells" in studio.layout_.state.text()
-    assert studio.generate.generate_button.text() == "Generate 4 variants"
-    press(studio.generate.generate_button)
-    assert studio.generate.cancel_button.isVisible()
+    assert studio.footer.generate_button.text() == "Generate 4 variants"
+    press(studio.footer.generate_button)
+    assert studio.footer.cancel_button.isVisible()
     client.play()
     settle(studio)
-    assert not studio.generate.cancel_button.isVisible()
+    assert not studio.footer.cancel_button.isVisible()
     assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", "Synthetic preview"]
     studio.session.exporter.write_pairs(tmp_path)
     settle(studio)
@@ -210,11 +210,11 @@ def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:
     layer = viewer.layers.selection.active
     assert isinstance(layer, Labels)
     assert layer.mode == "paint"
-    assert ready.generate.generate_button.text() == "The layout has no cells: paint some"
+    assert ready.footer.generate_button.text() == "The layout has no cells: paint some"
     layer.paint((100, 100), 1)
     qtbot.waitUntil(lambda: ready.session.regions.active.cells == 1, timeout=5000)
     qtbot.wait(60)
-    assert ready.generate.generate_button.isEnabled()
+    assert ready.footer.generate_button.isEnabled()
     click(qtbot, ready.layout_.none_button)
     assert ready.link.find("layout", 1) is None
 
@@ -227,7 +227,7 @@ def test_deleting_layers_by_hand_updates_the_session(
     viewer.layers.remove("Layout · Region 1")
     assert ready.session.regions.active.layout is None
     settle(ready)
-    press(ready.generate.generate_button)
+    press(ready.footer.generate_button)
     client.play()
     settle(ready)
     viewer.layers.remove("Synthetic preview")
@@ -244,7 +244,7 @@ def test_a_thumbnail_shows_and_hides_its_variant(
     ready, viewer, client, qtbot, settle, press
 ) -> None:
     press(ready.region.add_button)
-    press(ready.generate.generate_button)
+    press(ready.footer.generate_button)
     client.play()
     settle(ready)
 
@@ -262,7 +262,7 @@ def test_previews_and_variants_share_one_layer(ready, viewer, client, settle, pr
     from napari_pixcell.engine.events import Preview
 
     press(ready.region.add_button)
-    press(ready.generate.generate_button)
+    press(ready.footer.generate_button)
     for value in (10, 20):
         client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
         settle(ready)
@@ -287,7 +287,7 @@ def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, set
     from napari_pixcell.engine.events import Failure, Preview
 
     press(ready.region.add_button)
-    press(ready.generate.generate_button)
+    press(ready.footer.generate_button)
     client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settle(ready)
     assert ready.link.find("preview").visible
@@ -322,7 +322,7 @@ def test_results_stay_on_their_slide_when_another_is_chosen(
     ready, viewer, client, settle, press
 ) -> None:
     press(ready.region.add_button)
-    press(ready.generate.generate_button)
+    press(ready.footer.generate_button)
     ready.link.add_slide(ArraySlide([tissue(900)], 0.25, "another"))
     client.play()
     settle(ready)
@@ -349,7 +349,7 @@ def test_closing_the_dock_ends_the_worker(viewer, client, qtbot) -> None:
 
 def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
     qtbot.wait(60)
-    inner = ready.scroll.widget()
+    inner = ready.tabs.page(0).widget()
     assert inner.minimumSizeHint().width() <= ready.minimumWidth()
 
 

@@ -63,7 +63,7 @@ def test_no_words_are_cut_off(full: PixCellStudio, viewer: napari.Viewer, settle
     for theme in ("dark", "light"):
         viewer.theme = theme
         settle(full)
-        failed = next(row for row in full.generate.queue.rows.values() if row.job.problem)
+        failed = next(row for row in full.results.queue.rows.values() if row.job.problem)
         for made in (full.slide.banner, failed.state):
             amber = made.palette().color(QPalette.ColorRole.WindowText).name()
             assert amber == (AMBER if theme == "dark" else ON_LIGHT[AMBER])

@@ -159,7 +159,7 @@ def test_nothing_changes_unseen_under_a_variant(ready, client, tools, settle) ->
     drag(tools.layer, *world(tools, (50, 150)), modifiers=["Alt"])
     ready.session.settings.count = 1
     settle(ready)
-    click(ready.generate.generate_button)
+    click(ready.footer.generate_button)
     settle(ready)
     client.play()
     settle(ready)

@@ -44,8 +44,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def manager(ready, qtbot) -> ModelManager:
     qtbot.wait(60)
-    ready.slide.manage()
-    return ready.slide.manager
+    ready.actions.manage()
+    return ready.actions.manager
 
 
 def settle(manager: ModelManager, qtbot) -> None:
@@ -96,7 +96,7 @@ def test_use_selects_the_model_in_the_studio(manager, hub, folder, qtbot, ready)
     qtbot.mouseClick(manager.use_button, LEFT)
     qtbot.wait(60)
     assert ready.session.settings.family == WHICH
-    assert ready.slide.model.currentText() == "PixCell-256"
+    assert ready.header.model.currentText() == "PixCell-256"
     assert (
         "does not support layouts" in ready.layout_.state.text() or not ready.session.regions.active
     )
@@ -114,12 +114,12 @@ def test_an_unreachable_hub_is_reported(manager, hub, folder, qtbot) -> None:
 def test_a_missing_model_offers_the_model_manager(ready, qtbot) -> None:
     ready.session.settings.use_family(WHICH)
     qtbot.wait(60)
-    assert ready.slide.problem.text() == "PixCell-256 is not installed."
-    assert ready.generate.generate_button.text() == "PixCell-256 is not installed"
-    qtbot.mouseClick(ready.slide.action, LEFT)
-    assert ready.slide.manager.isVisible()
-    assert ready.slide.manager.chosen.family.name == WHICH
-    ready.slide.manager.close()
+    assert ready.footer.problem.text() == "PixCell-256 is not installed."
+    assert ready.footer.generate_button.text() == "PixCell-256 is not installed"
+    qtbot.mouseClick(ready.footer.action, LEFT)
+    assert ready.actions.manager.isVisible()
+    assert ready.actions.manager.chosen.family.name == WHICH
+    ready.actions.manager.close()
 
 
 def test_weights_can_be_exported_removed_and_located(

@@ -31,14 +31,14 @@ def click(qtbot, widget) -> None:
 
 def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settle, press) -> None:
     first, second, third = queue_three(ready, settle)
-    shown = ready.generate.queue
+    shown = ready.results.queue
     assert shown.isVisible() and list(shown.rows) == [first.number, second.number, third.number]
     client.waiting[0][1](Progress(10, 40, "Variant 1 of 2"))
     settle(ready)
     row = shown.rows[first.number]
     assert row.what.text() == "Region 1 · 2 variants, seed 10, 20 steps"
     assert row.state.text().startswith("1 of 2")
-    assert ready.generate.bar.value() == 250
+    assert ready.footer.bar.value() == 250
     assert shown.title.text() == "Queue: 2 waiting"
     click(qtbot, shown.rows[third.number].front)
     assert ready.session.queue.jobs == [first, third, second]
@@ -49,7 +49,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     press(shown.cancel_waiting)
     assert third.state == "cancelled" and first.state == "running"
     assert shown.title.text() == "Queue: 2 cancelled"
-    press(ready.generate.cancel_button)
+    press(ready.footer.cancel_button)
     assert first.state == "cancelled"
     click(qtbot, shown.clear)
     qtbot.wait(60)
@@ -60,11 +60,11 @@ def test_a_failed_job_is_retried(ready, client, settle, press) -> None:
     first, *_ = queue_three(ready, settle)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
-    row = ready.generate.queue.rows[first.number]
+    row = ready.results.queue.rows[first.number]
     assert row.state.text() == "There is not enough memory on the device."
     press(row.again)
     assert [job.request.seed for job in ready.session.queue.jobs] == [20, 30, 10]
-    assert not ready.generate.problem.isVisible()
+    assert not ready.footer.problem.isVisible()
 
 
 def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, settle, press) -> None:
@@ -74,7 +74,7 @@ def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, settle, press
     for _ in range(30):
         ready.session.generator.generate()
     settle(ready)
-    queue = ready.generate.queue
+    queue = ready.results.queue
     assert len(queue.rows) == 33 and queue.scroll.height() <= 150
     assert ready.scroll.widget().minimumSizeHint().width() <= max(width, 330)
     press(queue.cancel_all)

@@ -29,7 +29,7 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     assert isinstance(studio, PixCellStudio)
     session = studio.session
-    studio.slide.open(cmu_slide)
+    studio.actions.open(cmu_slide)
     studio.generate.count.setValue(2)
     studio.generate.steps.setValue(4)
     click(studio.region.add_button)
@@ -39,7 +39,7 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     previews: list[bool] = []
     session.queue.preview.connect(lambda _target, image: previews.append(image is not None))
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.notices.problems
     results: list[Result] = session.gallery.results
@@ -52,11 +52,11 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert shared in viewer.layers and len(viewer.layers) == 5
 
     studio.generate.steps.setValue(100)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     qtbot.waitUntil(
         lambda: session.queue.current is None or session.queue.current.done > 0, timeout=300_000
     )
-    click(studio.generate.cancel_button)
+    click(studio.footer.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
     assert len(results) == 2
     assert not session.notices.problems
@@ -77,8 +77,8 @@ def test_a_published_family_of_tiny_widths_runs_through_the_dock(
     script = Path(__file__).parents[2] / "benchmarks" / "random_checkpoints.py"
     subprocess.run([sys.executable, script, one_worker, *names], check=True)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
-    session, model = studio.session, studio.slide.model
-    studio.slide.open(cmu_slide)
+    session, model = studio.session, studio.header.model
+    studio.actions.open(cmu_slide)
     qtbot.wait(60)
     for name in names:
         family = get_family(name)
@@ -91,7 +91,7 @@ def test_a_published_family_of_tiny_widths_runs_through_the_dock(
         if family.takes_layout:
             click(studio.layout_.segmentation.segment_button)
             qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-        click(studio.generate.generate_button)
+        click(studio.footer.generate_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
         assert not session.notices.problems
         result = session.gallery.results[-1]

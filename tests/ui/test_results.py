@@ -17,7 +17,7 @@ from napari_pixcell.engine.events import Preview
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.key_table import TABLE, key_list
 from napari_pixcell.ui.layers.slide import role
-from napari_pixcell.ui.sections.results import result_menu
+from napari_pixcell.ui.results.panel import result_menu
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier

@@ -69,7 +69,7 @@ def windows(shared_window: Any) -> Iterator[Windows]:
 def worked(windows: Windows, slide_file: Path, settle: Any, qtbot: Any) -> PixCellStudio:
     """A window with a slide, a region, its layout and its variants."""
     studio = windows.open()
-    studio.slide.open(slide_file)
+    studio.actions.open(slide_file)
     work_on(studio, windows.client, settle, qtbot)
     return studio
 

@@ -127,7 +127,7 @@ def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monke
     choose(region, 2)
     qtbot.wait(100)
     region._fit()
-    column = region.scroll.widget()
+    column = region.tabs.page(0).widget()
     assert region.minimumWidth() == before
     assert column.minimumSizeHint().width() <= before
 
@@ -239,7 +239,7 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
 
     studio.generate.count.setValue(1)
     studio.generate.steps.setValue(1)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     session.exporter.write_pairs(tmp_path / "out")
     qtbot.waitUntil(lambda: not session.exporter.busy, timeout=60_000)

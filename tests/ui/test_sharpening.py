@@ -61,16 +61,16 @@ def test_a_corrupt_tile_is_reported_in_the_slide_section(studio, viewer, qtbot, 
     path = tmp_path / "bad.svs"
     write_svs(path, PIXELS, 7)
     damage(path, page=0, tile=0)
-    studio.slide.open(path)
+    studio.actions.open(path)
     qtbot.wait(60)
-    assert not studio.slide.corrupt.isVisible()
+    assert not studio.header.corrupt.isVisible()
     studio.session.slides.current.read(Region(0, 0, 300, 300), 0.499)
-    qtbot.waitUntil(studio.slide.corrupt.isVisible, timeout=5000)
-    assert studio.slide.corrupt.text() == (
+    qtbot.waitUntil(studio.header.corrupt.isVisible, timeout=5000)
+    assert studio.header.corrupt.text() == (
         "“bad.svs” has a corrupt tile, which is shown white. Copy the file again from its source."
     )
     studio.session.regions.add((150, 150))
-    qtbot.waitUntil(lambda: "This region" in studio.slide.corrupt.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "This region" in studio.header.corrupt.text(), timeout=5000)
 
 
 @pytest.mark.parametrize("shape", [(300, 4500, 3), (600, 700, 3)])
@@ -115,7 +115,7 @@ def test_the_dock_opens_a_slow_slide_without_waiting(
         return fetch(self, index)
 
     monkeypatch.setattr(TiledLevel, "fetch", slowly)
-    studio.slide.open(path)
+    studio.actions.open(path)
     layer = studio.slide.link.slide_layer
     assert (np.asarray(layer._slice.image.raw) == 255).all()
     go.set()

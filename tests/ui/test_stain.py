@@ -45,8 +45,8 @@ def test_the_section_offers_stains_when_none_is_installed(ready, monkeypatch, pr
     assert section.nothing.isVisible() and not section.stain_button.isVisible()
     assert not section.some.isVisible() and not section.words.isVisible()
     press(section.get_button)
-    assert ready.slide.manager.isVisible()
-    ready.slide.manager.close()
+    assert ready.actions.manager.isVisible()
+    ready.actions.manager.close()
 
 
 def test_stains_are_generated_kept_and_compared(ready, client, settle, press) -> None:
@@ -122,7 +122,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     monkeypatch.setattr("napari_pixcell.studio.stains.training.FLOW_STEPS", 50)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, section = studio.session, studio.stain
-    studio.slide.open(SAMPLE_SLIDE)
+    studio.actions.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
     section.training.more.button.click()
     session.training.set(name="other", base="demo")

@@ -73,7 +73,7 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
 def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtbot) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, panel = studio.session, studio.generate.start
-    studio.slide.open(SAMPLE_SLIDE)
+    studio.actions.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     session.settings.count, session.settings.steps = 1, 2
@@ -82,7 +82,7 @@ def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtb
     layer = studio.link.find("area", item.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     qtbot.wait(60)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.notices.problems
     (result,) = session.gallery.results

@@ -199,7 +199,7 @@ def test_blends_and_variants_as_styles_with_the_real_worker(
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
         qtbot.wait(60)
 
-    studio.slide.open(cmu_slide)
+    studio.actions.open(cmu_slide)
     for centre in ((900, 1500), (1000, 600)):
         session.regions.add(centre)
     idle()
@@ -219,7 +219,7 @@ def test_blends_and_variants_as_styles_with_the_real_worker(
     session.styles.add_variant(session.gallery.results[0])
     idle()
     assert session.regions.active.style.refs == (session.library.all[0].id,)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     idle()
     assert len(session.gallery.results) == 4 and not session.notices.problems
     studio.close_session()

@@ -17,6 +17,7 @@ from napari_pixcell.studio.datasets.datasets import Datasets
 from napari_pixcell.studio.generation.generator import Generator
 from napari_pixcell.studio.generation.grids import Grids
 from napari_pixcell.studio.generation.queue import JobQueue
+from napari_pixcell.studio.guide import Guide
 from napari_pixcell.studio.measures import Measures
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
@@ -87,6 +88,7 @@ class Session:
         self.queue = self._make(JobQueue)
         self.grids = self._make(Grids)
         self.generator = self._make(Generator)
+        self.guide = self._make(Guide)
         self.staining = self._make(Staining)
         self.training = self._make(StainTraining)
         self.similar = self._make(SimilarTissue)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
 
+from napari_pixcell.slides import open_slide
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 
@@ -23,6 +26,7 @@ class Slides:
     def __post_init__(self) -> None:
         self.current: Any = None
         self.key = ""  # identifies it in regions and results
+        self.opening = ""  # name of a file that is being opened
 
     @property
     def ready(self) -> bool:
@@ -32,6 +36,25 @@ class Slides:
         if self.current is None:
             return "Open a slide first"
         return "" if self.ready else "Set the pixel size first"
+
+    def open(self, path: Path, show: Callable[[Any], object]) -> None:
+        """Open a file in a thread, and pass the slide to ``show``, which makes it the current one.
+
+        A file that cannot be opened is reported, and the current slide stays.
+        """
+        self.notices.say("slide", "")
+        self.opening = path.name
+
+        def done(slide: Any) -> None:
+            self.opening = ""
+            show(slide)
+            self.notices.changed.emit()
+
+        def failed(message: str) -> None:
+            self.opening = ""
+            self.notices.say("slide", message)
+
+        self.background.compute(lambda: open_slide(path), done, failed)
 
     def set(self, slide: Any, key: str = "") -> None:
         """Work on ``slide``; None for no slide."""

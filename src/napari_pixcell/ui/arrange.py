@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, QTimer
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLayout,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -41,6 +43,27 @@ class More(QWidget):
     def stack(self, *widgets: QWidget | QLayout) -> None:
         """Add widgets or layouts below each other."""
         _fill(self.content, widgets)
+
+
+class Folds(QWidget):
+    """Several :class:`More` side by side under one line of arrows, of which one is unfolded."""
+
+    def __init__(self, *folds: More) -> None:
+        super().__init__()
+        self.folds = folds
+        line = row(*(one.button for one in folds))
+        line.addStretch(1)
+        line.setSpacing(0)
+        column(self, line, *folds, spacing=0)
+        for one in folds:
+            one.content.setContentsMargins(4, 2, 0, 2)
+            one.button.toggled.connect(partial(self._fold_others, one))
+
+    def _fold_others(self, unfolded: More, on: bool) -> None:
+        if on:
+            for one in self.folds:
+                if one is not unfolded:
+                    one.button.setChecked(False)
 
 
 def fold(header: QToolButton, body: QWidget, opened: bool) -> None:
@@ -135,6 +158,14 @@ def single_shot(parent: QObject, milliseconds: int, act: Callable[[], Any]) -> Q
 def slim(field: QAbstractSpinBox, width: int) -> None:
     """Let a spin box shrink to ``width`` px, 40 of them its buttons; napari's theme needs 90."""
     field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
+
+
+def keep_room(*widgets: QWidget) -> None:
+    """Let widgets take up their room while they are hidden, so that nothing beside them moves."""
+    for widget in widgets:
+        policy: QSizePolicy = widget.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        widget.setSizePolicy(policy)
 
 
 def show_all(visible: bool, *widgets: QWidget) -> None:

@@ -36,18 +36,18 @@ def _tool(name: str) -> Callable[[PixCellStudio], None]:
 
 def _unfold(section: str, button: str) -> Callable[[PixCellStudio], None]:
     def press(studio: PixCellStudio) -> None:
-        unfolded = getattr(studio, section)
-        unfolded.header.setChecked(True)
-        _press(studio.viewer, attrgetter(button)(unfolded))
+        found = attrgetter(button)(getattr(studio, section))
+        studio.tabs.bring(found)
+        _press(studio.viewer, found)
 
     return press
 
 
 def _save_session_as(studio: PixCellStudio) -> None:
-    menu = studio.slide.session_menu
+    menu = studio.header.menu
     menu.refresh()
     if menu.save_action.isEnabled():
-        menu.save_as()
+        menu.save_action.trigger()
     else:
         studio.viewer.status = "Save session as: Open a slide first"
 
@@ -78,7 +78,7 @@ def _discard(studio: PixCellStudio) -> None:
 
 # By id: the title in the palette, and the path of a button in the studio or a function.
 COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
-    "open_session": ("Open session", lambda studio: studio.slide.session_menu.choose()),
+    "open_session": ("Open session", lambda studio: studio.actions.open_session()),
     "save_session_as": ("Save session as", _save_session_as),
     "keys": ("Show keys", lambda studio: show_words(studio.window(), KEYS, key_list())),
     "new_region": ("Add region at the centre of the view", "region.add_button"),
@@ -100,7 +100,7 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "invent_cells": ("Invent cells in the active region", "layout_.inventing.invent_button"),
     "vary_cells": ("Vary cells of the active region", "layout_.inventing.vary_button"),
     "show_condition": ("Show or hide model input", "layout_.condition"),
-    "generate": ("Generate variants of the active region", "generate.generate_button"),
+    "generate": ("Generate variants of the active region", "footer.generate_button"),
     "generate_grid": ("Generate grid of settings", "generate.grid.generate_button"),
     "live": ("Switch live preview on or off", "generate.live"),
     "new_seed": ("Change seed", "generate.new_seed"),
@@ -115,8 +115,8 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "measure_variant": ("Measure IHC in variant", _unfold("measure", "variant_button")),
     "export": ("Export image–mask pairs", "export.export_button"),
     "review": ("Open dataset for review", lambda studio: open_review(studio.viewer).choose()),
-    "models": ("Manage models", "slide.more"),
-    "free_memory": ("Free memory of models", "slide.free"),
+    "models": ("Manage models", lambda studio: studio.actions.manage()),
+    "free_memory": ("Free memory of models", lambda studio: studio.session.free_memory()),
 }
 
 

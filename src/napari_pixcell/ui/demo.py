@@ -108,10 +108,10 @@ def _main_workflow(
 ) -> None:
     session = studio.session
     if slide == SAMPLE_SLIDE:
-        click(studio.slide.sample_button)
+        click(studio.welcome.sample_button)
     else:
-        studio.slide.open(slide)
-    _check(studio, "slide")
+        studio.actions.open(slide)
+    _wait(studio, "slide", until=lambda: session.slides.current is not None)
     settle(0.3)
 
     layer = studio.link.slide_layer
@@ -132,7 +132,7 @@ def _main_workflow(
     viewer.scene.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
 
     studio.generate.count.setValue(variants)
-    click(studio.generate.generate_button)
+    click(studio.footer.generate_button)
     _wait(studio, "generate", until=lambda: session.queue.current is None)
     settle(0.2)
     # Show the first variant by a click on its thumbnail.

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox
 
 from napari_pixcell import __version__
 from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.preferences import sessions_wanted
+from napari_pixcell.studio.guide import Kind
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
-from napari_pixcell.ui.arrange import More, column, scrolled
+from napari_pixcell.ui.arrange import More, column
 from napari_pixcell.ui.docked import Docked, Release
 from napari_pixcell.ui.dropping import CanvasDrops
 from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
@@ -25,6 +27,8 @@ from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.leaving import WindowGuard, outermost
+from napari_pixcell.ui.results.panel import ResultsPanel
+from napari_pixcell.ui.results.place import ResultsPlace
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset import DatasetSection
 from napari_pixcell.ui.sections.export import ExportSection
@@ -32,14 +36,16 @@ from napari_pixcell.ui.sections.generate import GenerateSection
 from napari_pixcell.ui.sections.layout import LayoutSection
 from napari_pixcell.ui.sections.measure import MeasureSection
 from napari_pixcell.ui.sections.region import RegionSection
-from napari_pixcell.ui.sections.results import ResultsSection
-from napari_pixcell.ui.sections.slide import SlideSection
 from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
-from napari_pixcell.ui.widgets import LIST, Text, calm_wheel, name_for_readers
+from napari_pixcell.ui.shell.footer import Footer
+from napari_pixcell.ui.shell.header import Header
+from napari_pixcell.ui.shell.tabs import Tabs
+from napari_pixcell.ui.shell.welcome import Welcome
+from napari_pixcell.ui.slide_actions import SlideActions
+from napari_pixcell.ui.widgets import LIST, calm_wheel, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
-SCROLL_BAR = 16
 NARROWEST = 320
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only. Not for diagnosis. All output is "
@@ -48,7 +54,7 @@ ABOUT = (
 
 
 class PixCellStudio(Docked):
-    """The whole workflow in one column, from a region of a slide to image–mask pairs.
+    """The whole workflow, from a region of a slide to image–mask pairs.
 
     Parameters
     ----------
@@ -70,29 +76,38 @@ class PixCellStudio(Docked):
         self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
 
-        self.slide = SlideSection(self.session, self.link)
+        self.actions = SlideActions(self.session, self.link, self)
+        self.header = Header(self.session, self.actions)
+        self.welcome = Welcome(self.session, self.actions)
         self.region = RegionSection(self.session, self.link)
         self.style_ = StyleSection(self.session)
-        self.layout_ = LayoutSection(self.session, self.link, self.slide.manage)
+        self.layout_ = LayoutSection(self.session, self.link, self.actions.manage)
         self.generate = GenerateSection(self.session, self.link)
-        self.stain = StainSection(self.session, self.slide.manage)
-        self.results = ResultsSection(self.session)
+        self.stain = StainSection(self.session, self.actions.manage)
         self.measure = MeasureSection(self.session)
         self.dataset = DatasetSection(self.session, self.open_review)
         self.export = ExportSection(self.session)
-        self.sections: list[Section] = [
-            *(self.slide, self.region, self.style_, self.layout_, self.generate),
-            *(self.stain, self.results, self.measure, self.dataset, self.export),
-        ]
-        footer = Text("For research use only", small=True)
-        footer.setToolTip(ABOUT)
-        footer.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        content = QWidget()
-        stack = column(content, *self.sections, footer, spacing=3)
-        stack.setContentsMargins(4, 4, 4, 4)
-        stack.addStretch(1)
-        self.scroll = scrolled(content)
-        column(self, self.scroll, self.generate.pinned).setStretch(0, 1)
+        self.tabs = Tabs()
+        self.sections = self._fill_tabs()
+        acts: dict[Kind, Callable[[], Any]] = {
+            "open": self.actions.choose,
+            "pixel size": self.header.set_mpp,
+            "model": self.actions.manage,
+            "region": self.region.add_region,
+            "cells": self.layout_.segmentation.segment,
+        }
+        self.footer = Footer(self.session, self.actions, acts)
+        self.results = ResultsPanel(self.session, ABOUT)
+        self.place = ResultsPlace(napari_viewer, self.results)
+        self._last_job = 0  # number of the newest job for which the results were brought into view
+        column(self, self.header, self.welcome, self.tabs, self.footer).setStretch(2, 1)
+        self._parts: tuple[Any, ...] = (
+            self.header,
+            self.welcome,
+            *self.sections,
+            self.footer,
+            self.results,
+        )
 
         for made in self.findChildren(QComboBox):
             made.setStyleSheet(LIST)
@@ -112,29 +127,52 @@ class PixCellStudio(Docked):
         if kept is not None:
             self.link.adopt()
             self.session.notices.note("slide", CAME_BACK)
+        self.session.recent.refresh()
         self.refresh()
         name_for_readers(self)
         calm_wheel(self)
 
+    def _fill_tabs(self) -> list[Section]:
+        by_tab: dict[tuple[str, str], tuple[Section, ...]] = {
+            ("Generate", "Region, style, layout and settings of the variants"): (
+                *(self.region, self.style_, self.layout_, self.generate),
+            ),
+            ("Stain && measure", "Virtual IHC, and scores of real and virtual IHC"): (
+                *(self.stain, self.measure),
+            ),
+            ("Dataset && export", "Image–mask pairs for training"): (self.export, self.dataset),
+        }
+        for (title, tip), sections in by_tab.items():
+            self.tabs.add(title, tip, *sections)
+        return [section for sections in by_tab.values() for section in sections]
+
     def refresh(self) -> None:
         there = self.session.slides.current is not None
-        for section in self.sections:
-            section.setVisible(there or section is self.slide)
-            section.refresh()
-        self.generate.pinned.setVisible(there)
+        self.welcome.setVisible(not there)
+        self.tabs.setVisible(there)
+        for part in self._parts:
+            part.refresh()
+        self._show_results()
         if there != self._fitted:
-            # Only when a slide comes or goes, because measuring the column is slow; and only once
+            # Only when a slide comes or goes, because measuring the columns is slow; and only once
             # the sections that have just appeared are laid out.
             self._fitted = there
             QTimer.singleShot(0, self._fit)
 
+    def _show_results(self) -> None:
+        """Bring the results into view with the first region, and with each new job."""
+        session = self.session
+        newest = max((job.number for job in session.queue.jobs if not job.live), default=0)
+        some = bool(session.regions.current or session.gallery.results)
+        if newest > self._last_job or (some and not self.place.ever_shown):
+            self._last_job = max(newest, self._last_job)
+            self.place.show()
+
     def _fit(self) -> None:
         """Require the width at which nothing is cut off, whatever the theme and its fonts."""
-        content = self.scroll.widget()
-        if content is not None:
-            needed = content.minimumSizeHint().width() + SCROLL_BAR
-            if needed > self.minimumWidth():
-                self.setMinimumWidth(needed)
+        needed = max(self.tabs.needed_width, self.footer.minimumSizeHint().width())
+        if needed > self.minimumWidth():
+            self.setMinimumWidth(needed)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
@@ -144,10 +182,12 @@ class PixCellStudio(Docked):
 
     def let_go(self) -> None:
         super().let_go()
+        self.place.close()
         self._end()
 
     def leave(self) -> None:
         super().let_go()
+        self.place.close()
         window = self._guard.window
         if window is not None and self.session.busy:
             self.destroyed.disconnect(self._end)
@@ -179,7 +219,7 @@ class PixCellStudio(Docked):
         elif self.session.slides.current is not None and holds_cells(path):
             self.session.layout_files.read(path)
         else:
-            self.slide.open(path)
+            self.actions.open(path)
 
     def open_review(self) -> None:
         from napari_pixcell.ui.review.dock import open_review  # slow to import

@@ -1,14 +1,26 @@
-"""Icons of the layout's tools, drawn as lines in the colour of the text beside them."""
+"""Buttons with icons, drawn as lines in the colour of the text beside them."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QByteArray, QEvent, QRectF, Qt
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QByteArray, QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtWidgets import QToolButton
 
 SIDE, SHARP = 22, 2  # px of an icon, and pixels drawn for each
+SMALL = 16  # px of an icon without text below
 DIMMED = 110  # opacity of a disabled icon, of 255
+
+STYLE = (
+    "QToolButton { padding: 2px 0px 1px 0px; border-radius: 3px; border: none; font-size: 10px;"
+    " background: rgba(128, 128, 128, 40); }"
+    "QToolButton:hover { background: rgba(128, 128, 128, 90); }"
+    "QToolButton:checked { background: #2f6fdf; color: white; }"
+    "QToolButton:disabled { color: rgb(128, 128, 128); background: rgba(128, 128, 128, 20); }"
+)
 
 # Contents of an SVG of 24 × 24, stroked but not filled unless stated.
 DRAWINGS = {
@@ -36,6 +48,13 @@ DRAWINGS = {
     '<circle cx="12" cy="12" r="4.5"/>',
     "grow": '<circle cx="12" cy="12" r="8.5"/><circle cx="12" cy="12" r="4.5" '
     'stroke-dasharray="2.5 2.5"/>',
+    "die": '<rect x="4" y="4" width="16" height="16" rx="3"/>'
+    '<circle cx="8.5" cy="8.5" r="1.2" fill="{colour}"/>'
+    '<circle cx="15.5" cy="8.5" r="1.2" fill="{colour}"/>'
+    '<circle cx="12" cy="12" r="1.2" fill="{colour}"/>'
+    '<circle cx="8.5" cy="15.5" r="1.2" fill="{colour}"/>'
+    '<circle cx="15.5" cy="15.5" r="1.2" fill="{colour}"/>',
+    "lock": '<rect x="5" y="11" width="14" height="9" rx="2"/><path d="M8 11V8a4 4 0 0 1 8 0v3"/>',
     "filled": '<circle cx="12" cy="12" r="8"/><path d="M12 4a8 8 0 0 1 0 16z" fill="{colour}"/>',
 }
 
@@ -64,6 +83,25 @@ class IconButton(QToolButton):
         if colour.name() != self._drawn_in:
             self._drawn_in = colour.name()
             self.setIcon(tool_icon(self._drawing, colour))
+
+
+def icon_button(
+    drawing: str,
+    words: str,
+    tip: str,
+    act: Callable[[], Any] | None = None,
+    checkable: bool = False,
+) -> IconButton:
+    """Return a small button without text; screen readers call it ``words``."""
+    made = IconButton(drawing)
+    made.setToolTip(tip)
+    made.setAccessibleName(words)
+    made.setCheckable(checkable)
+    made.setIconSize(QSize(SMALL, SMALL))
+    made.setStyleSheet(STYLE)
+    if act is not None:
+        made.clicked.connect(lambda *_: act())
+    return made
 
 
 def tool_icon(drawing: str, colour: QColor) -> QIcon:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
-from qtpy.QtGui import QImage, QPalette, QPixmap, QShowEvent
+from qtpy.QtGui import QImage, QPalette, QPixmap, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -36,6 +36,7 @@ from napari_pixcell.ui.arrange import slim
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
 BLUE = "#2f6fdf"
+SHORTEST = 50  # px of a label that is shortened
 PADDING = 12  # px of a label in napari's theme, above and below together
 # Shades for light themes: text needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
 ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
@@ -52,6 +53,13 @@ QPushButton {{ background-color: {BLUE}; color: white; font-weight: bold; paddin
               border-radius: 4px; }}
 QPushButton:hover {{ background-color: #4583ee; }}
 QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(140, 140, 140); }}
+"""
+
+LINK = """
+QPushButton { background: transparent; border: none; padding: 1px 4px;
+              text-decoration: underline; }
+QPushButton:hover { background: rgba(128, 128, 128, 60); }
+QPushButton:disabled { color: rgb(140, 140, 140); }
 """
 
 
@@ -109,6 +117,36 @@ class Text(QLabel):
         height = self._lines * self.fontMetrics().lineSpacing() + PADDING
         if height != self.minimumHeight():
             self.setFixedHeight(height)
+
+
+class ShortLabel(QLabel):
+    """A label that is shortened in its middle where there is no room; its tooltip is whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = ""
+        self.setMinimumWidth(SHORTEST)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    @property
+    def whole(self) -> str:
+        """The text without shortening."""
+        return self._whole
+
+    def say(self, text: str, more: str = "") -> None:
+        """Show a text; ``more`` follows in the tooltip."""
+        self._whole = text
+        self.setToolTip("\n".join(filter(None, (text, more))))
+        self.setAccessibleName(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        middle, room = Qt.TextElideMode.ElideMiddle, self.contentsRect().width()
+        self.setText(self.fontMetrics().elidedText(self._whole, middle, room))
 
 
 def readable(widget: QWidget, colour: str) -> str:

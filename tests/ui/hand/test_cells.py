@@ -129,7 +129,7 @@ def test_digits_show_variants_and_change_no_layout(
     ready, client, hand, press_on, settle, tools
 ) -> None:
     gallery, ready.session.settings.count = ready.session.gallery, 3
-    press_on(ready, ready.generate.generate_button)
+    press_on(ready, ready.footer.generate_button)
     client.play()
     settle(ready)
     ready.viewer.layers.selection.active = tools.layer

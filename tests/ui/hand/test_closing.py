@@ -22,7 +22,7 @@ def generating(ready, hand: Hand, press_on, settle) -> PixCellStudio:
     """The studio while the worker generates variants of a region with cells."""
     press_on(ready, ready.region.add_button)
     press_on(ready, ready.layout_.segmentation.segment_button)
-    press_on(ready, ready.generate.generate_button)
+    press_on(ready, ready.footer.generate_button)
     return ready
 
 

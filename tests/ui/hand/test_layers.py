@@ -35,7 +35,7 @@ def test_a_second_slide_is_shown_alone_and_the_first_comes_back(
     viewer = ready.viewer
     press_on(ready, ready.region.add_button)
     press_on(ready, ready.layout_.segmentation.segment_button)
-    press_on(ready, ready.generate.generate_button)
+    press_on(ready, ready.footer.generate_button)
     client.play()
     settle(ready)
     ready.session.gallery.star(ready.session.gallery.results[0])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
-from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from qtpy.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
@@ -15,11 +15,11 @@ from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
 from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
-CELL = QSize(68, 76)
-TITLE = 18
-ROWS = 3  # visible without scrolling
-STAR = QRect(44, 2, 20, 20)
+CELL = QSize(106, 118)
+TITLE_PX, BAR_PX = 78, 14  # width of a title, and height of the scroll bar
+STAR = QRect(80, 4, 22, 22)
 HOVER = QColor(128, 128, 128, 60)
+TITLE_BACK = QColor(128, 128, 128, 40)
 
 
 class StripDelegate(QStyledItemDelegate):
@@ -30,9 +30,8 @@ class StripDelegate(QStyledItemDelegate):
         self.strip = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        if self.strip.model_.cells[index.row()].kind == "title":  # fills a row
-            return QSize(self.strip.columns * CELL.width(), TITLE)
-        return CELL
+        title = self.strip.model_.cells[index.row()].kind == "title"
+        return QSize(TITLE_PX, CELL.height()) if title else CELL
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
@@ -44,12 +43,15 @@ class StripDelegate(QStyledItemDelegate):
         words = self.strip.palette().color(self.strip.foregroundRole())
         painter.save()
         font = QFont(self.strip.font())
-        font.setPixelSize(11 if cell.kind == "title" else 10)
+        font.setPixelSize(11)
         painter.setFont(font)
         painter.setPen(words)
         if cell.kind == "title":
+            card = box.adjusted(2, 3, -4, -3)
+            painter.fillRect(card, TITLE_BACK)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(box, left, cell.text)
+            flags = int(left) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(card.adjusted(6, 2, -2, -2), flags, cell.text)
             painter.restore()
             return
         over = bool(option.state & QStyle.StateFlag.State_MouseOver)
@@ -100,22 +102,34 @@ class Strip(ThumbnailView):
     ) -> None:
         super().__init__("Variants")
         self.gallery = gallery
-        self.columns = 4
+        self.setWrapping(False)
+        self._newest = 0  # number of the variant that came last
         self.model_ = StripModel(gallery, background, caption)
         self.setModel(self.model_)
         self.setItemDelegate(StripDelegate(self))
         self.setMouseTracking(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setMinimumHeight(CELL.height() + BAR_PX)
         self._press: int | None = None  # row
 
     # -- content -------------------------------------------------------------------------
 
     def add(self, result: Result) -> None:
+        """Add a variant, and scroll to it unless the mouse is over the strip."""
         self.model_.add(result)
-        self.fit()
+        if not self.underMouse():
+            self.scheduleDelayedItemsLayout()
+            self._newest = result.number
+            QTimer.singleShot(0, self._show_newest)
 
     def remove(self, result: Result) -> None:
         self.model_.remove(result)
-        self.fit()
+
+    def _show_newest(self) -> None:
+        row = self.model_.row_of(self._newest)
+        if row >= 0:
+            self.scrollTo(self.model_.index(row))
 
     def chosen(self) -> list[Result]:
         """Return the selected variants in the order of the strip."""
@@ -127,29 +141,15 @@ class Strip(ThumbnailView):
         self.scrollTo(index)
         return self.visualRect(index).center()
 
-    def fit(self) -> None:
-        """Set the height that the cells need, up to ``ROWS`` rows."""
-        self.columns = max(1, (self.width() - 14) // CELL.width())
-        height, free, rows = 0, 0, 0
-        for cell in self.model_.cells:
-            if cell.kind == "title":
-                height, free = height + TITLE, 0
-            else:
-                if not free:
-                    rows, free = rows + 1, self.columns
-                    height += CELL.height()
-                free -= 1
-            if rows > ROWS:
-                break
-        most = ROWS * CELL.height() + TITLE
-        self.setFixedHeight(min(height, most) + 2)
+    def sizeHint(self) -> QSize:
+        return QSize(4 * CELL.width(), CELL.height() + BAR_PX)
 
     def resizeEvent(self, event: Any) -> None:
+        """Use one row, or as many as there is room for."""
         super().resizeEvent(event)
-        before = self.columns
-        self.fit()
-        if self.columns != before:
-            self.scheduleDelayedItemsLayout()
+        wrapping = self.height() >= 2 * CELL.height()
+        if wrapping != self.isWrapping():
+            self.setWrapping(wrapping)
 
     # -- mouse and keys ------------------------------------------------------------------
 

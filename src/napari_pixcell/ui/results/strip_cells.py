@@ -19,7 +19,7 @@ from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.widgets import pixmap, thinned
 
-SIDE = 58  # px of a thumbnail
+SIDE = 96  # px of a thumbnail
 HOW_TO = "Click to show or hide, double-click to star, right-click for more"
 
 
@@ -134,7 +134,7 @@ class StripModel(QAbstractListModel):
         return row, found
 
     def _context(self, result: Result) -> list[Cell]:
-        cells = [Cell("title", result, None, f"{result.target.name} · {result.made:%H:%M}", "")]
+        cells = [Cell("title", result, None, f"{result.target.name}\n{result.made:%H:%M}", "")]
         if result.target.pixels is not None:
             picture = pixmap(result.target.pixels, SIDE)
             tip = "Real tissue of the region. Click to show it in place."

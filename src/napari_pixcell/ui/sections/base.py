@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QSettings, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, fold, row
-from napari_pixcell.ui.widgets import AMBER, GREEN, Text
+from napari_pixcell.ui.messages import Messages
+from napari_pixcell.ui.widgets import Text
 
 HEADER = (
     "QToolButton { border: none; font-weight: bold; text-align: left; padding: 3px;"
     " background-color: rgba(128, 128, 128, 45); }"
 )
+ARROW = 34  # px of the arrow and the padding of a header
 
 
 class Section(QWidget):
-    """A part of the dock: a header that folds it, its content, and the messages about it.
+    """A part of a tab: a header that folds it, its content, and the messages about it.
 
     Parameters
     ----------
@@ -31,29 +34,28 @@ class Section(QWidget):
         Header text.
     opened : bool
         Whether the section is unfolded until the user folds it.
+    lines : int
+        Lines of text that its messages have room for.
     """
 
-    def __init__(self, session: Session, key: str, title: str, opened: bool = True) -> None:
+    def __init__(
+        self, session: Session, key: str, title: str, opened: bool = True, lines: int = 2
+    ) -> None:
         super().__init__()
-        self.session, self.key = session, key
+        self.session, self.key, self.title = session, key, title
+        self._summary = ""
         self.header = QToolButton()
         self.header.setText(title)
         self.header.setToolTip("Fold or unfold this section")
         self.header.setCheckable(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.header.setStyleSheet(HEADER)
-        self.problem = Text(colour=AMBER)
-        self.problem.setObjectName(f"problem-{key}")
-        self.note = Text(colour=GREEN)
-        self.action = QPushButton()
-        self.action.hide()
-        self.action.clicked.connect(lambda *_: self._act())
-        self._act: Callable[[], Any] = lambda: None
+        self.messages = Messages(session, key, lines)
         self.content = QVBoxLayout()
         self.content.setSpacing(4)
         body = QWidget()
-        self.foot = column(body, self.content, self.problem, self.note, self.action, spacing=4)
+        self.foot = column(body, self.content, self.messages, spacing=4)
         self.foot.setContentsMargins(6, 4, 4, 4)
         column(self, self.header, body, spacing=0)
         stored = QSettings("napari-pixcell", "studio")
@@ -74,11 +76,35 @@ class Section(QWidget):
         for widget in widgets:
             self.content.addWidget(widget)
 
+    def summarise(self, summary: str) -> None:
+        """Set what the header says of the content while it is folded away."""
+        if summary != self._summary:
+            self._summary = summary
+            self._name()
+
+    # -- messages ------------------------------------------------------------------------
+
+    @property
+    def problem(self) -> Text:
+        return self.messages.problem
+
+    @property
+    def note(self) -> Text:
+        return self.messages.note
+
+    @property
+    def state(self) -> Text:
+        return self.messages.state
+
+    @property
+    def action(self) -> QPushButton:
+        return self.messages.action
+
     def problem_now(self) -> str:
-        return self.session.notices.problems.get(self.key, "")
+        return self.messages.problem_now()
 
     def note_now(self) -> str:
-        return self.session.notices.notes.get(self.key, "")
+        return self.messages.note_now()
 
     def report(
         self,
@@ -86,23 +112,26 @@ class Section(QWidget):
         note: str | None = None,
         action: str = "",
         act: Callable[[], Any] | None = None,
+        *,
+        state: str = "",
     ) -> None:
-        """Show a problem and a note, the session's own by default, with one remedy.
+        """Show a message in the section; see :meth:`Messages.show_message`."""
+        self.messages.show_message(problem, note, action, act, state=state)
 
-        Parameters
-        ----------
-        problem, note : str, optional
-            Shown in place of the session's.
-        action : str
-            Text of the button; it is shown only beside a problem or a note.
-        act : callable, optional
-            What the button does.
-        """
-        self.problem.say(self.problem_now() if problem is None else problem)
-        self.note.say(self.note_now() if note is None else note)
-        self._act = act or (lambda: None)
-        self.action.setText(action)
-        self.action.setVisible(bool((self.problem.text() or self.note.text()) and action))
+    # -- header --------------------------------------------------------------------------
 
     def _remember(self, opened: bool) -> None:
         QSettings("napari-pixcell", "studio").setValue(f"open/{self.key}", opened)
+        self._name()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._name()
+
+    def _name(self) -> None:
+        """Name the header, with a summary of what is folded away if there is room."""
+        text = self.title
+        if not self.header.isChecked() and self._summary:
+            font, end = self.header.fontMetrics(), Qt.TextElideMode.ElideRight
+            text = font.elidedText(f"{text}   {self._summary}", end, self.header.width() - ARROW)
+        self.header.setText(text)

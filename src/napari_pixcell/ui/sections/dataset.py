@@ -62,7 +62,7 @@ class DatasetSection(Section):
     """Asks for the contents of a dataset, shows its size, generates it, and opens its review."""
 
     def __init__(self, session: Session, review: Callable[[], Any]) -> None:
-        super().__init__(session, SECTION, "Dataset", opened=False)
+        super().__init__(session, SECTION, "Dataset")
         self.form = Form(session.datasets.choice, FIELDS)
         self.place = PlacePanel(session.datasets.outside)
         self.outlook = Text(small=True)

@@ -9,7 +9,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.widgets import Text, allow, button, check_box
+from napari_pixcell.ui.widgets import allow, button, check_box
 from napari_pixcell.words import counted
 
 
@@ -17,7 +17,7 @@ class ExportSection(Section):
     """Asks for a name and a folder, and writes the variants there."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "export", "Export")
+        super().__init__(session, "export", "Export pairs")
         self.name = QLineEdit()
         self.name.setObjectName("export name")
         self.name.setToolTip(
@@ -33,8 +33,7 @@ class ExportSection(Section):
         tip = "Remove nuclei from the masks that stayed partial or missing after the repair"
         self.drop_wrong = check_box("Drop wrong nuclei from masks", tip)
         on_edit(self.drop_wrong, lambda on: setattr(session.exporter, "drop_wrong", on))
-        self.hint = Text(small=True)
-        self.stack(self.starred_only, self.drop_wrong, self.hint)
+        self.stack(self.starred_only, self.drop_wrong)
 
     def refresh(self) -> None:
         session, gallery = self.session, self.session.gallery
@@ -57,8 +56,9 @@ class ExportSection(Section):
         self.export_button.setText(text)
         busy = "The export is running" if session.exporter.busy else ""
         allow(self.export_button, busy or ("" if results else "Generate variants first"))
-        self.hint.say("Images generated without a layout have no mask." if alone else "")
-        self.report(action="Choose another folder…" if self.problem_now() else "", act=self.choose)
+        action = "Choose another folder…" if self.problem_now() else ""
+        maskless = "Images generated without a layout have no mask." if alone else ""
+        self.report(action=action, act=self.choose, state=maskless)
 
     def _choose_starred(self, on: bool) -> None:
         self.session.gallery.kept_only = on

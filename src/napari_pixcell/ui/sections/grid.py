@@ -37,7 +37,7 @@ class GridPanel(More):
     """Fields of a grid."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("Grid of settings", "Compare several settings side by side")
+        super().__init__("Grid", "Compare several settings side by side")
         self.session = session
         self.form = Form(session.settings, FIELDS)
         self.outlook = Text(small=True)

@@ -29,7 +29,7 @@ class InventPanel(More):
     """Invents cells in the active region, or varies the existing ones."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("Invent cells", "Create a layout from statistics, or vary an existing one")
+        super().__init__("Invent", "Create a layout from statistics, or vary an existing one")
         self.session, self.invention = session, session.invention
         self.like = combo("Copy the statistics of an existing layout")
         self.like.activated.connect(self._measure)

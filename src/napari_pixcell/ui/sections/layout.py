@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import More, boxed, column, labelled, row
+from napari_pixcell.ui.arrange import Folds, More, column, labelled, row
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.link import LayerLink
@@ -27,7 +27,6 @@ MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
-ROOM_PX = 52  # for a message of three lines beside a button
 FROM_CORNER, ADD = "Count from corner", "Add region there"
 
 IMPORT = (
@@ -48,7 +47,7 @@ class LayoutSection(Section):
         self.link = link
         self.segmentation = SegmentationPanel(session, manage)
         self.area = AreaPanel(session, link)
-        self.marking = More("Marked area", "Segment and invent cells in part of the region only")
+        self.marking = More("Area", "Segment and invent cells in part of the region only")
         self.marking.stack(self.area)
         self.import_button = button("Import…", IMPORT, self.choose)
         tip = "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF"
@@ -58,7 +57,6 @@ class LayoutSection(Section):
         self.tools = ToolsPanel(session, link)
         self.stamps = self.tools.options.stamps
         self.inventing = InventPanel(session)
-        self.state = Text(lines=2)
         self.advice = Text(colour=AMBER, small=True)
         tip = "Show the conditioning image: white on black, touching cells one pixel apart"
         self.condition = check_box("Show model input", tip)
@@ -70,18 +68,11 @@ class LayoutSection(Section):
         self.seen = More("Model input", "What the model sees of the layout, and how it follows it")
         self.seen.stack(self.condition, self.strength_row)
         self.parts = (self.segmentation, self.area, self.tools, self.inventing)
-        self.stack(self.segmentation, self.state, self.tools)
+        self.stack(self.segmentation, self.tools)
         self.add(self.import_button, self.export_button, self.none_button)
-        self._make_room_for_messages()
-        folds = self.segmentation.adjust, self.inventing, self.marking, self.seen
-        self.stack(*folds)
-
-    def _make_room_for_messages(self) -> None:
-        """Show messages in a place that is kept free for them, so that nothing below moves."""
-        texts = column(None, self.problem, self.note, self.advice)
-        self.messages = boxed(row(texts, self.action, stretch=0))
-        self.messages.setMinimumHeight(ROOM_PX)
-        self.stack(self.messages)
+        self.messages.add(self.advice)
+        folds = Folds(self.segmentation.adjust, self.inventing, self.marking, self.seen)
+        self.stack(self.messages, folds)
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
@@ -92,7 +83,6 @@ class LayoutSection(Section):
         allow(self.import_button, layouts.why_no_cells() or reading)
         allow(self.export_button, "" if layout is not None else layouts.why_no_change())
         allow(self.none_button, layouts.why_no_change())
-        self.state.say(self._state())
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
         allow(self.condition, layouts.why_no_change())
@@ -102,6 +92,7 @@ class LayoutSection(Section):
     def _report(self) -> None:
         """Show the most important message, with its remedy."""
         session, item = self.session, self.session.regions.active
+        self.summarise("" if item is None else self._state_now())
         segmentation, elsewhere = session.segmentation, session.layout_files.elsewhere
         if item is not None and session.settings.takes_layout and segmentation.problem:
             problem = self.problem_now() or segmentation.problem
@@ -112,7 +103,7 @@ class LayoutSection(Section):
         elif segmentation.replaced and not self.problem_now():
             self.report(segmentation.replaced, "", "Undo", segmentation.undo)
         else:
-            self.report()
+            self.report(state=self._state_now())
 
     def _import_from_corner(self) -> None:
         elsewhere = self.session.layout_files.elsewhere
@@ -127,7 +118,7 @@ class LayoutSection(Section):
             if session.regions.active is not None:
                 self.link.go_to(session.regions.active.region)
 
-    def _state(self) -> str:
+    def _state_now(self) -> str:
         session, item = self.session, self.session.regions.active
         if item is None:
             return "Add a region first"

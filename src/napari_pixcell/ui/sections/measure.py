@@ -15,7 +15,7 @@ from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.measured import COLOURS
 from napari_pixcell.ui.results.measured_table import MeasuredTable
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.widgets import Text, allow, button, check_box, slider
+from napari_pixcell.ui.widgets import allow, button, check_box, slider
 
 THRESHOLD = "Mean DAB optical density at which a nucleus counts as {}"
 GRADES = ("1+", "2+", "3+")
@@ -27,15 +27,13 @@ class MeasureSection(Section):
     """Measures real or virtual IHC, and shows scores and nuclei."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, SECTION, "Measure IHC", opened=False)
+        super().__init__(session, SECTION, "Measure IHC", lines=1)
         measures = session.measures
         tip = "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC"
         self.tissue_button = button("Measure tissue", tip, measures.measure)
         tip = "Measure haematoxylin and DAB in the variant shown, such as a virtual stain"
         self.variant_button = button("Measure variant", tip, self.measure_variant)
         self.add(self.tissue_button, self.variant_button)
-        self.state = Text(small=True)
-        self.stack(self.state)
         self.table = MeasuredTable(measures)
         self.sliders = [slider(0.01, LARGEST, THRESHOLD.format(grade)) for grade in GRADES]
         lines: list[tuple[str | QWidget, QWidget]] = []
@@ -73,7 +71,6 @@ class MeasureSection(Section):
         measures = self.session.measures
         allow(self.tissue_button, measures.why_not())
         allow(self.variant_button, measures.why_not_variant())
-        self.state.say("Measuring…" if measures.busy else "")
         self.outcome.setVisible(bool(measures.rows))
         if measures.rows:
             self.table.refresh()
@@ -81,7 +78,7 @@ class MeasureSection(Section):
         for field, value in zip(self.sliders, (now.weak, now.moderate, now.strong), strict=True):
             set_quietly(field, value)
         set_quietly(self.colours, measures.coloured)
-        self.report()
+        self.report(state="Measuring…" if measures.busy else "")
 
     def measure_variant(self) -> None:
         variant = self.session.measures.seen_variant

@@ -16,11 +16,12 @@ from napari_pixcell.ui.dialogs import ask_name
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.similar import SimilarPanel
-from napari_pixcell.ui.widgets import Text, allow, button
+from napari_pixcell.ui.widgets import allow, button
 
-ROW = 22
-EMPTY = "A region is one tile or larger. Its tissue defines the style."
-ONE = "One tile. Drag a corner in the “Regions” layer to enlarge it."
+ROW = 22  # px
+LEAST_ROWS, MOST_ROWS = 2, 5  # of the list; more regions scroll
+EMPTY = "The tissue of a region defines the style."
+ONE = "One tile. Drag a corner to enlarge it."
 NUMBER = Qt.ItemDataRole.UserRole
 
 
@@ -28,7 +29,7 @@ class RegionSection(Section):
     """Adds regions and selects one."""
 
     def __init__(self, session: Session, link: LayerLink) -> None:
-        super().__init__(session, "region", "1  Region")
+        super().__init__(session, "region", "1  Region", lines=1)
         self.link, self.regions = link, session.regions
         self.add_button = button(
             "Add region",
@@ -47,9 +48,8 @@ class RegionSection(Section):
         self.list.itemDoubleClicked.connect(lambda _: self._go())
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
-        self.hint = Text(small=True)
         self.add(self.add_button, self.draw_button, self.similar.find_button)
-        self.stack(self.list, self.hint, self.similar)
+        self.stack(self.list, self.similar)
 
     def add_region(self) -> None:
         if self.session.slides.current is None:
@@ -66,11 +66,12 @@ class RegionSection(Section):
         for made in (self.add_button, self.draw_button):
             allow(made, self.regions.why_not())
         self._list(self.regions.current)
-        self.hint.say(self._hint())
         self.similar.refresh()
         removed = len(self.regions.last_removed) if self.note_now() else 0
         undo = ("", "Restore region")[removed] if removed < 2 else f"Restore {removed} regions"
-        self.report(action=undo, act=self.regions.undo_remove)
+        self.report(action=undo, act=self.regions.undo_remove, state=self._hint())
+        active, count = self.regions.active, len(self.regions.current)
+        self.summarise(f"{active.name}, {count} in all" if active is not None else "")
 
     def _list(self, items: list[RegionItem]) -> None:
         lines = [(item.number, _line(item, self.session)) for item in items]
@@ -85,8 +86,7 @@ class RegionSection(Section):
                     self.list.addItem(entry)
             if self.regions.active in items:
                 self.list.setCurrentRow(items.index(self.regions.active))
-        self.list.setVisible(bool(items))
-        self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
+        self.list.setFixedHeight(ROW * min(max(len(items), LEAST_ROWS), MOST_ROWS) + 6)
 
     def _hint(self) -> str:
         active = self.regions.active

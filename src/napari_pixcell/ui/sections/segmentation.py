@@ -23,6 +23,7 @@ CHOICES = (
     ("Cellpose", ("cellpose", CELLPOSE_MODEL), "Cellpose-SAM, tile by tile; slow without a GPU"),
     (OWN, ("cellpose", ""), "Your own Cellpose 4 model; choose this entry again for another file"),
 )
+SIZES = "Sensitivity and sizes: they adjust the result without another segmentation"
 PAUSE_MS = 250  # after the last edit of a threshold
 EDITED = "The cells were edited since. These settings apply to the next segmentation."
 ANY_SIZE = 2  # µm: the least value of the field stands for no diameter
@@ -49,9 +50,7 @@ class SegmentationPanel(QWidget):
         self.bar = Bar()
         tip, segmentation = "Cancel before the next tile (Esc)", session.segmentation
         self.cancel_button = button("Cancel", tip, segmentation.cancel, "cancel segment")
-        self.adjust = More(
-            "Sensitivity and sizes", "Adjust the result, which needs no other segmentation"
-        )
+        self.adjust = More("Sizes", SIZES)
         self.adjust.stack(self.keep, self.thresholds)
         self._ask = boxed(row(self.segment_button, QLabel("with"), self.method, stretch=2))
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))

@@ -17,7 +17,7 @@ from napari_pixcell.ui.arrange import boxed, clear, labelled, row, show_all, tig
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.sections.training import TrainingPanel
+from napari_pixcell.ui.sections.training import TrainingDialog
 from napari_pixcell.ui.widgets import AMBER, Text, allow, button, combo, slider
 from napari_pixcell.words import counted
 
@@ -30,7 +30,7 @@ class StainSection(Section):
     """Chooses stains and their start; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, manage: Callable[[str], Any]) -> None:
-        super().__init__(session, "stain", "5  Virtual stain")
+        super().__init__(session, "stain", "Virtual stain")
         settings, staining = session.settings, session.staining
         self._manage = manage
         self.get_button = button("Get stains…", "Download virtual stains", self._get)
@@ -49,7 +49,6 @@ class StainSection(Section):
         bind(self.strength, settings, "stain_strength")
         self.how = labelled("Start from", self.start_from)
         self.slide_row = labelled("Change", self.strength)
-        self.words = Text(small=True)
         self.warning = Text(colour=AMBER, small=True)
         tip = "Generate the selected stains over the region"
         self.stain_button = button("Stain region", tip, staining.stain)
@@ -59,27 +58,31 @@ class StainSection(Section):
         self.star_button = button("Star", tip, staining.keep)
         tip = "Show the H&E and its stains side by side"
         self.sheet_button = button("Show sheet", tip, self._show)
-        self.training = TrainingPanel(session)
-        self.stack(self.nothing, self.some, self.how, self.slide_row, self.words, self.warning)
+        self.training = TrainingDialog(session, self)
+        tip = "Train a virtual stain on your own pairs of images"
+        self.train_button = button("Train a stain…", tip, self.training.show)
+        self.messages.add(self.warning)
+        self.stack(self.nothing, self.some, self.how, self.slide_row)
         buttons = (self.stain_button, self.enlarge_button, self.star_button, self.sheet_button)
         self.add(*buttons, stretch=0)
-        self.stack(self.training)
+        self.add(self.train_button).addStretch(1)
 
     def refresh(self) -> None:
         session, settings, staining = self.session, self.session.settings, self.session.staining
         there, made = bool(staining.installed), len(staining.made)
         self.training.refresh()
+        job = session.training.job
+        self.train_button.setText("Train a stain…" if job is None else f"{job.sentence()}…")
         self.nothing.setVisible(not there)
         show_all(there, self.some, self.how, self.stain_button)
         self.slide_row.setVisible(there and settings.stain_from != NOISE)
         show_all(there and made > 0, self.star_button, self.sheet_button)
         if not there:
-            show_all(False, self.words, self.warning, self.enlarge_button)
+            show_all(False, self.warning, self.enlarge_button)
             self.report()
             return
         chosen = {family.name for family in staining.chosen}
         self._show_boxes(chosen)
-        self.words.say(staining.words())
         self.warning.say(staining.warning())
         reason, item = staining.why_not(), session.regions.active
         long = len(reason) >= SHORT
@@ -90,7 +93,7 @@ class StainSection(Section):
         too_small = staining.why_too_small(item) if small and item is not None else ""
         self.enlarge_button.setVisible(bool(too_small))
         self.star_button.setText(f"Star {made}")
-        self.report(self.problem_now() or (reason if long else ""))
+        self.report(self.problem_now() or (reason if long else ""), state=staining.words())
 
     def _show_boxes(self, chosen: set[str]) -> None:
         """Show a box for each stain. Those that cannot be made show why."""

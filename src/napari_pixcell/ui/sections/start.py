@@ -10,7 +10,7 @@ from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Text, allow, button, check_box, combo, number, slider
 
 SOME_CELLS = 1  # the kind of area that is painted; all kinds act alike here
-TITLE = "Start from the region"
+TITLE = "Start from"
 ONLY_PART = (
     "Change the marked area only; pixels beyond its soft border stay exactly the same. "
     "Choose another style to fill the area with other tissue."
@@ -60,6 +60,5 @@ class StartPanel(More):
         allow(self.mark_button, "" if session.regions.active is not None else "Add a region first")
         self.border.setVisible(started and settings.only_part)
         self.words.say(session.generator.start_words())
-        source = {SHOWN: "the variant", TISSUE: "the tissue"}.get(settings.start_from)
-        change = f"{100 * settings.strength:.0f} % change"
-        self.button.setText(f"Start from {source} · {change}" if source else TITLE)
+        source = {SHOWN: "variant", TISSUE: "tissue"}.get(settings.start_from)
+        self.button.setText(f"{TITLE} {source}" if source else TITLE)

@@ -16,34 +16,28 @@ from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
-from napari_pixcell.ui.arrange import More, clear, column, row, show_all
+from napari_pixcell.ui.arrange import More, clear, column, keep_room, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import Bar, Text, allow, button, calm_wheel, number, tool_button
-from napari_pixcell.words import file_size
+from napari_pixcell.ui.widgets import Bar, allow, button, calm_wheel, number, tool_button
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
 MANY = 32  # tiles from which on an embedding shows its progress
-CLEAR = "Clear embedding cache"
 IMAGES = "Images of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
 BLEND = "Blend this style with another, or return to the first one"
 SAVE = "Save this style by name, for any region and slide"
 WAIT = "Wait until the region is embedded"
 ALONE = "There is no other style. Add a region, or a style from an image in the ⋯ menu."
 NO_BREAK, SHORT = "\u00a0", 28
-LINK = (
-    "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
-    " text-align: left; text-decoration: underline; }"
-)
 
 
 class StyleSection(Section):
     """Chooses the embedding that is the style, and blends several."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "style", "2  Style")
+        super().__init__(session, "style", "2  Style", lines=1)
         self.regions, self.styles = session.regions, session.styles
         self.setAcceptDrops(True)
         self.label = QLabel("Style")
@@ -61,7 +55,6 @@ class StyleSection(Section):
         line = self.add(self.label, self.choice, self.balance, self.second, self.menu_button)
         for index, stretch in ((1, 3), (2, 2), (3, 3)):
             line.setStretch(index, stretch)
-        self.state = Text()
         self.state.setToolTip("The style is the region's embedding, one vector for each tile")
         self.embed_button = button("Embed region", "Compute the region's embedding", self._embed)
         tip = "Cancel before the next tiles (Esc)"
@@ -69,12 +62,11 @@ class StyleSection(Section):
         self.blend_button = button("Blend with…", BLEND, self._toggle_blend)
         self.save_button = button("Save…", SAVE, self.save)
         buttons = (self.embed_button, self.cancel_button, self.blend_button, self.save_button)
-        self.add(self.state, *buttons, stretch=0)
+        self.add(*buttons)
         self.bar = Bar()
+        keep_room(self.bar)
         self.blending = BlendingPanel(session)
-        self.clear_button = button(CLEAR, "", session.embeddings.clear_cache, CLEAR)
-        self.clear_button.setStyleSheet(LINK)
-        self.stack(self.bar, self.blending, self.clear_button)
+        self.stack(self.bar, self.blending)
 
     # -- actions -------------------------------------------------------------------------
 
@@ -152,28 +144,26 @@ class StyleSection(Section):
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and not self.problem_now())
         ready = active is not None and bool(choice.parts) and not self.styles.why_not(active)
-        self.save_button.setVisible(ready)
         allow(self.save_button, "" if ready else "There is no style to save yet")
-        self.blend_button.setVisible(ready or blended)
         self.blend_button.setText("Stop blending" if blended else "Blend with…")
         alone = not blended and not self.styles.another()
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
-        self._show_cache()
         library = self.session.library
+        now = self._state_now(active)
         if missing and self.problem_now():
-            self.report(action="Retry", act=self._embed)
+            self.report(action="Retry", act=self._embed, state=now)
         elif library.last_removed is not None and not self.problem_now():
-            self.report(action="Restore style", act=library.undo_remove)
+            self.report(action="Restore style", act=library.undo_remove, state=now)
         else:
-            self.report()
+            self.report(state=now)
+        self.summarise(self.choice.currentText() if active is not None else "")
 
     def _show_progress(self, active: RegionItem | None, style: RegionItem | None) -> None:
         job = style.embedding_job if style is not None else None
         making = self.session.library.coming[-1] if self.session.library.coming else None
         if making is not None:
             job = making.job
-        self.state.say(making.sentence() if making is not None else self._state(active))
         show_all(job is not None and job.total >= MANY, self.bar, self.cancel_button)
         if job is not None:
             self.bar.advance(job.done, job.total)
@@ -185,8 +175,10 @@ class StyleSection(Section):
         # Lines break between the styles, and within a name only if it is long.
         return " · ".join(p.replace(" ", NO_BREAK) if len(p) < SHORT else p for p in parts)
 
-    def _state(self, active: RegionItem | None) -> str:
+    def _state_now(self, active: RegionItem | None) -> str:
         session = self.session
+        if session.library.coming:
+            return session.library.coming[-1].sentence()
         if active is None:
             return "Add a region first"
         if not active.style.parts:
@@ -215,17 +207,6 @@ class StyleSection(Section):
             return f"✓ {'saved' if saved else 'embedded'} ({tiles})"
         cached = ", cached" if one.item.embedding_stored else ""
         return f"✓ embedded ({tiles}{cached})"
-
-    def _show_cache(self) -> None:
-        cache = self.session.embedder.cache
-        self.clear_button.setVisible(bool(cache.bytes))
-        if cache.bytes:
-            self.clear_button.setText(f"{CLEAR} ({file_size(cache.bytes)})")
-            self.clear_button.setToolTip(
-                "Delete the cached embeddings of regions. They are stored without names, so that a "
-                f"slide reopens at once: {file_size(cache.bytes)} of at most "
-                f"{file_size(cache.limit)}. They are computed again when needed. Saved styles stay."
-            )
 
     def _embed(self) -> None:
         style = self.styles.source_region()

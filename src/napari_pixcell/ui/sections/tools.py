@@ -23,7 +23,7 @@ from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.tool_icons import SIDE, IconButton
+from napari_pixcell.ui.tool_icons import SIDE, icon_button
 from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, slider
 
 COLUMNS, ROW_PX = 7, 30
@@ -62,13 +62,6 @@ SELECTED = "Cell {label}: {area:.0f} µm². Shift-click another to merge them. D
 BUSY = "The nuclei are being segmented."
 NO_SELECTION = "Select a cell first"
 BRUSH_UM = (1.0, 40.0)  # range of the brush's diameter
-STYLE = (
-    "QToolButton { padding: 2px 0px 1px 0px; border-radius: 3px; border: none; font-size: 10px;"
-    " background: rgba(128, 128, 128, 40); }"
-    "QToolButton:hover { background: rgba(128, 128, 128, 90); }"
-    "QToolButton:checked { background: #2f6fdf; color: white; }"
-    "QToolButton:disabled { color: rgb(128, 128, 128); background: rgba(128, 128, 128, 20); }"
-)
 
 
 class ToolsPanel(QWidget):
@@ -214,14 +207,9 @@ class StampsPanel(QWidget):
 def _button(
     drawing: str, words: str, tip: str, act: Callable[[], Any], checkable: bool = False
 ) -> QToolButton:
-    made = IconButton(drawing)
+    made = icon_button(drawing, words, tip, act, checkable)
     made.setText(words)
-    made.setToolTip(tip)
-    made.setAccessibleName(words)
-    made.setCheckable(checkable)
     made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
     made.setIconSize(QSize(SIDE, SIDE))
-    made.setStyleSheet(STYLE)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    made.clicked.connect(lambda *_: act())
     return made

@@ -1,14 +1,15 @@
-"""Training a stain of the user's own, folded away in the Virtual stain section."""
+"""The dialog in which a stain of the user's own is trained."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDialog, QPushButton, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.training import SIDES
-from napari_pixcell.ui.arrange import More, boxed, column, row
+from napari_pixcell.ui.arrange import boxed, column, row
 from napari_pixcell.ui.bind import set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.sections.form import Form, choice, flag, text
@@ -31,6 +32,7 @@ FIELDS = {
         "The images of a pair match to the pixel, so the stain learns to keep the cells",
     ),
 }
+WIDTH = 420  # px
 SHORT = 20  # characters that fit a button
 
 
@@ -39,13 +41,14 @@ def short(name: str) -> str:
     return name if len(name) <= SHORT else f"{name[: SHORT // 2]}…{name[1 - SHORT // 2 :]}"
 
 
-class TrainingPanel(QWidget):
-    """Chooses the pairs and shows the progress of a training."""
+class TrainingDialog(QDialog):
+    """Chooses the pairs and shows the progress of a training, which goes on when it is closed."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__()
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Train a virtual stain")
+        self.setMinimumWidth(WIDTH)
         self.session, training = session, session.training
-        self.more = More("Train a stain", "Train a virtual stain on your own pairs of images")
         self.form = Form(training, FIELDS, training.set)
         self.folders: dict[str, QPushButton] = {}
         self.regions: dict[str, QPushButton] = {}
@@ -64,15 +67,17 @@ class TrainingPanel(QWidget):
         tip = "Stop the training and keep its state (Esc)"
         self.cancel_button = button("Cancel", tip, training.cancel, "cancel training")
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
-        self.more.stack(Text(ABOUT, small=True), self.form)
-        for side in SIDES:
-            self.more.stack(row(self.folders[side], self.regions[side], stretch=0))
-        self.more.stack(self.words, self.train_button, self.state, self.progress)
-        column(self, self.more)
-        self.more.button.toggled.connect(self.refresh)
+        sides = [row(self.folders[side], self.regions[side], stretch=0) for side in SIDES]
+        said = self.words, self.train_button, self.state, self.progress
+        stack = column(self, Text(ABOUT), self.form, *sides, *said, spacing=8)
+        stack.setContentsMargins(14, 14, 14, 14)
 
-    def refresh(self, *_: object) -> None:
-        if not self.more.button.isChecked():  # folded away it costs nothing
+    def showEvent(self, event: QShowEvent | None) -> None:
+        super().showEvent(event)
+        self.refresh()
+
+    def refresh(self) -> None:
+        if not self.isVisible():
             return
         training = self.session.training
         job = training.job

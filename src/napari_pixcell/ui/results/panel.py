@@ -1,4 +1,4 @@
-"""The Results section: the variants, their menu, and the divider that compares with the tissue."""
+"""The panel under the canvas: the variants, their menu, the comparison with tissue, the queue."""
 
 from __future__ import annotations
 
@@ -8,73 +8,109 @@ from functools import partial
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QMenu, QSlider, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QSlider, QStackedWidget, QWidget
 
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import More, show_all
+from napari_pixcell.ui.arrange import column, keep_room, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
-from napari_pixcell.ui.key_table import key_list
+from napari_pixcell.ui.messages import Messages
+from napari_pixcell.ui.results.queue import QueueList
 from napari_pixcell.ui.results.strip import Strip
-from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.widgets import Text, allow, check_box
+from napari_pixcell.ui.widgets import Text, allow, calm_wheel, check_box, name_for_readers
 from napari_pixcell.words import counted
 
 FINE = 1000  # positions of the divider
+QUEUE_PX, DIVIDER_PX = 250, 130
+EMPTY = "Variants appear here, and exactly over their region."
+RESEARCH = "For research use only"
 
 
-class ResultsSection(Section):
-    """For each job the tissue, the layout and the variants generated from them."""
+class ResultsPanel(QWidget):
+    """The strip of variants, what is known of the one that is shown, and the queue.
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session, "results", "Results")
+    It has a dock of its own under the canvas, so that results are in sight on every tab.
+    """
+
+    def __init__(self, session: Session, about: str) -> None:
+        super().__init__()
+        self.session = session
         gallery = session.gallery
-        self.hint = Text("Variants appear here and exactly over their region.", small=True)
-        self.count = Text(small=True)
-        self.strip = Strip(gallery, session.background, session.grids.caption)
-        self.strip.menu_wanted.connect(self._menu)
-        self.swipe = check_box(
-            "Swipe",
+        self.count = Text()
+        self.count.setStyleSheet("font-weight: bold;")
+        self.messages = Messages(session, "results", lines=1)
+        tip = (
             "Compare the variant with the tissue, which is shown left of a divider. "
-            "Drag the divider on the canvas or here.",
+            "Drag the divider on the canvas or here."
         )
+        self.swipe = check_box("Swipe", tip)
         on_edit(self.swipe, gallery.swipe.switch)
         self.divider = QSlider(Qt.Orientation.Horizontal)
         self.divider.setRange(0, FINE)
         self.divider.setToolTip("Position of the divider")
+        self.divider.setFixedWidth(DIVIDER_PX)
         on_edit(self.divider, lambda value: gallery.swipe.move(value / FINE))
-        self.sides = Text(small=True)
-        self.keys = More("Keyboard shortcuts")
-        self.keys.stack(Text(key_list(), small=True))
-        self.nuclei = Text(small=True)
-        self.stack(self.hint, self.count, self.strip, self.nuclei)
-        self.add(self.swipe, self.divider)
-        self.stack(self.sides)
-        self.foot.addWidget(self.keys)
+        research = Text(RESEARCH, small=True)
+        research.setWordWrap(False)
+        keep_room(self.swipe, self.divider)
+        research.setToolTip(about)
+        self.hint = Text(EMPTY)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.strip = Strip(gallery, session.background, session.grids.caption)
+        self.strip.menu_wanted.connect(self._menu)
+        self.queue = QueueList(session)
+        self.queue.setFixedWidth(QUEUE_PX)
+        head = row(self.count, self.messages, self.swipe, self.divider, research, stretch=1)
+        self.pages = QStackedWidget()  # as high without variants, so that nothing moves
+        self.pages.addWidget(self.hint)
+        self.pages.addWidget(self.strip)
+        stack = column(self, head, row(self.pages, self.queue, stretch=0))
+        stack.setStretch(1, 1)
+        stack.setContentsMargins(6, 2, 6, 2)
         for result in gallery.results:  # of a session that went on without a dock
             self.strip.add(result)
         gallery.added.connect(self.strip.add)
         gallery.removed.connect(self.strip.remove)
+        name_for_readers(self)
+        calm_wheel(self)
+
+    @property
+    def note(self) -> Text:
+        return self.messages.note
+
+    @property
+    def action(self) -> QPushButton:
+        return self.messages.action
 
     def refresh(self) -> None:
         gallery = self.session.gallery
-        results, swipe = gallery.results, gallery.swipe
-        self.hint.setVisible(not results)
+        results, swipe, looked = gallery.results, gallery.swipe, gallery.looked
         self.count.say(_count(results))
+        self.pages.setCurrentWidget(self.strip if results else self.hint)
+        show_all(bool(results), self.swipe, self.divider)
         self.strip.viewport().update()
         self.strip.model_.forget_pictures()
-        show_all(bool(results), self.strip, self.swipe, self.divider)
-        self.nuclei.say(gallery.looked.nuclei if gallery.looked is not None else "")
         set_quietly(self.swipe, swipe.on)
         set_quietly(self.divider, swipe.at * FINE)
-        reason = swipe.why_not(gallery.looked)
+        reason = swipe.why_not(looked)
         allow(self.divider, reason if swipe.on else "Switch “Swipe” on first")
-        words = reason or (swipe.words(gallery.looked) if gallery.looked is not None else "")
-        self.sides.say(words if swipe.on and results else "")
-        problem = self.problem_now()
+        sides = reason or (swipe.words(looked) if looked is not None else "")
+        told = sides if swipe.on and results else self._about(looked)
+        self.queue.refresh()
+        problem = self.messages.problem_now()
         undo = "Undo discard" if gallery.discarded and not problem else ""
-        self.report(note="" if problem else None, action=undo, act=gallery.undo_discard)
+        note = "" if problem else None
+        self.messages.show_message(None, note, undo, gallery.undo_discard, state=told)
+
+    def _about(self, result: Result | None) -> str:
+        """Return what is known of the variant that is shown: “3 of 4 · seed 1234 · …”."""
+        if result is None:
+            return ""
+        job = [one for one in self.session.gallery.results if one.job == result.job]
+        place = f"{job.index(result) + 1} of {len(job)}" if result in job else ""
+        told = place, self.session.grids.caption(result), result.nuclei
+        return f"{result.target.name}: {' · '.join(filter(None, told))}"
 
     def _menu(self, position: QPoint) -> None:
         menu = result_menu(self, self.session, self.strip.chosen())
@@ -86,7 +122,7 @@ def _count(results: list[Result]) -> str:
     if not results:
         return ""
     starred = sum(result.starred for result in results)
-    return counted(len(results), "variant") + (f", {starred} starred" if starred else "")
+    return counted(len(results), "variant") + (f", {starred} ★" if starred else "")
 
 
 def result_menu(parent: QWidget, session: Session, results: Sequence[Result]) -> QMenu:

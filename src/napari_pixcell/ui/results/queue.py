@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from napari_pixcell.studio.generation.job import Job
@@ -14,7 +13,6 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row, scrolled, show_all
 from napari_pixcell.ui.widgets import AMBER, Text, allow, tool_button
 
-MOST_HEIGHT = 150  # px of rows before they scroll
 SMALL = "QToolButton { font-size: 10px; padding: 2px 4px; }"
 SYMBOL = (
     "QToolButton { border: none; padding: 1px; font-size: 12px; background: transparent; }"
@@ -44,7 +42,7 @@ class QueueList(QWidget):
         self.stack.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.scroll = scrolled(rows)
         head = row(self.title, self.cancel_waiting, self.cancel_all, self.clear, stretch=0)
-        column(self, head, self.scroll)
+        column(self, head, self.scroll).setStretch(1, 1)
         self.refresh()
 
     def refresh(self) -> None:
@@ -64,7 +62,6 @@ class QueueList(QWidget):
             self._arrange(listed)
         for shown in self.rows.values():
             shown.refresh()
-        self._fit()
 
     def _arrange(self, jobs: list[Job]) -> None:
         numbers = {job.number for job in jobs}
@@ -80,21 +77,6 @@ class QueueList(QWidget):
             if self.stack.indexOf(shown) != index:
                 self.stack.insertWidget(index, shown)
         self.rows = ordered
-
-    def _fit(self) -> None:
-        """Set the height that shows all lines of all rows, up to ``MOST_HEIGHT``."""
-        width, needed = self.scroll.viewport().width(), 2
-        for shown in self.rows.values():
-            needed += max(shown.heightForWidth(width), 22) + 1
-            if needed >= MOST_HEIGHT:
-                needed = MOST_HEIGHT
-                break
-        if self.scroll.height() != needed:
-            self.scroll.setFixedHeight(needed)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._fit()
 
 
 class QueueRow(QWidget):
