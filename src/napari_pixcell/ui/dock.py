@@ -97,7 +97,7 @@ class PixCellStudio(Docked):
             "cells": self.layout_.segmentation.segment,
         }
         self.footer = Footer(self.session, self.actions, acts)
-        self.results = ResultsPanel(self.session, ABOUT)
+        self.results = ResultsPanel(self.session, ABOUT, self.export.choose)
         self.place = ResultsPlace(napari_viewer, self.results)
         self._last_job = 0  # number of the newest job for which the results were brought into view
         column(self, self.header, self.welcome, self.tabs, self.footer).setStretch(2, 1)

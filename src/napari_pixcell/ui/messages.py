@@ -7,11 +7,11 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row
-from napari_pixcell.ui.widgets import AMBER, GREEN, PADDING, Text, tool_button
+from napari_pixcell.ui.widgets import AMBER, GREEN, PADDING, Text, button, tool_button
 
 
 class Messages(QWidget):
@@ -35,17 +35,16 @@ class Messages(QWidget):
         self.problem.setObjectName(f"problem-{key}")
         self.note = Text(colour=GREEN)
         self.state = Text()
-        self.action = QPushButton()
+        self.action = button("", "", lambda: self._act(), f"action-{key}")
         self.action.hide()
-        self.action.clicked.connect(lambda *_: self._act())
         self.dismiss = tool_button("✕", "Dismiss this message", lambda: self._put_away())
         self.dismiss.hide()
         self._act: Callable[[], Any] = _nothing
         self._put_away: Callable[[], Any] = _nothing
         self._texts = column(None, self.problem, self.note, self.state)
         line = row(self._texts, self.action, self.dismiss, stretch=0)
-        for button in (self.action, self.dismiss):
-            line.setAlignment(button, Qt.AlignmentFlag.AlignTop)
+        for made in (self.action, self.dismiss):
+            line.setAlignment(made, Qt.AlignmentFlag.AlignTop)
         stack = column(self, line)
         stack.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)

@@ -52,14 +52,17 @@ PRIMARY = f"""
 QPushButton {{ background-color: {BLUE}; color: white; font-weight: bold; padding: 8px;
               border-radius: 4px; }}
 QPushButton:hover {{ background-color: #4583ee; }}
-QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(140, 140, 140); }}
+QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(140, 140, 140);
+                       border: 0px; }}
 """
 
+# napari's theme gives disabled buttons a border, by which they would be larger than others.
+EVEN = "QPushButton:disabled { border: 0px; }"
 LINK = """
 QPushButton { background: transparent; border: none; padding: 1px 4px;
               text-decoration: underline; }
 QPushButton:hover { background: rgba(128, 128, 128, 60); }
-QPushButton:disabled { color: rgb(140, 140, 140); }
+QPushButton:disabled { color: rgb(140, 140, 140); background: transparent; border: 0px; }
 """
 
 
@@ -186,6 +189,7 @@ class Bar(QProgressBar):
 def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPushButton:
     """Return a push button that calls ``act``."""
     made = QPushButton(text)
+    made.setStyleSheet(EVEN)
     made.setToolTip(tip)
     made.setObjectName(name or text)
     made.clicked.connect(lambda *_: act())

@@ -8,10 +8,12 @@ from typing import Any
 import napari
 import pytest
 from hand import Hand, missing, window_manager
+from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.ui.dock import PixCellStudio
 
+MOST_TURNS = 40  # of the wheel
 LARGE = 1366, 768  # a small laptop's screen
 
 
@@ -40,11 +42,37 @@ def hand(manager: None, viewer: napari.Viewer, qtbot: Any) -> Iterator[Hand]:
 
 
 @pytest.fixture
-def press_on(hand: Hand, settle: Callable[..., None]) -> Callable[..., None]:
+def reach(hand: Hand, settle: Callable[..., None]) -> Callable[[PixCellStudio, QWidget], None]:
+    """Bring a control of the studio into view, by its tab and the wheel."""
+
+    def reach(studio: PixCellStudio, widget: QWidget) -> None:
+        tabs = studio.tabs
+        for index, page in enumerate(tabs.pages):
+            if not page.isAncestorOf(widget):
+                continue
+            if tabs.currentIndex() != index:
+                hand.click(hand.tab(tabs.tabBar(), index))
+                settle(studio)
+            for _ in range(MOST_TURNS):
+                view = page.viewport()
+                top = widget.mapTo(view, QPoint(0, 0)).y()
+                if top >= 0 and top + widget.height() <= view.height():
+                    break
+                hand.wheel(view, 1 if top < 0 else -1)
+                settle(studio)
+
+    return reach
+
+
+@pytest.fixture
+def press_on(
+    hand: Hand, reach: Callable[..., None], settle: Callable[..., None]
+) -> Callable[..., None]:
     """Click a control of the studio, and wait until the dock shows the outcome."""
 
     def press_on(studio: PixCellStudio, widget: QWidget, **how: Any) -> None:
         settle(studio)
+        reach(studio, widget)
         hand.click(widget, **how)
         settle(studio)
 

@@ -57,7 +57,7 @@ def test_a_dock_takes_over_the_session_that_went_on(
     _, again = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     settle(again)
     assert again.session is session and not client.closed
-    assert again.slide.note.text() == "Your work continued while the dock was closed."
+    assert again.footer.note.text() == "Your work continued while the dock was closed."
     names = [layer.name for layer in viewer.layers]
     assert sorted(names) == sorted({*names}) and "Layout · Region 1" in names
     assert again.results.count.text() == "2 variants"

@@ -31,6 +31,12 @@ class Exporter:
         self.drop_wrong = False  # nuclei that the images do not show leave the masks
         self.slides.changed.connect(self._forget_name)
 
+    def why_not(self) -> str:
+        """Return why nothing can be exported now; empty if it can."""
+        if self.busy:
+            return "The export is running"
+        return "" if self.gallery.to_export() else "Generate variants first"
+
     def _forget_name(self) -> None:
         self.name = ""  # it was entered for another slide
 

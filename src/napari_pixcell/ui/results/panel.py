@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
@@ -18,11 +19,12 @@ from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.results.queue import QueueList
 from napari_pixcell.ui.results.strip import Strip
-from napari_pixcell.ui.widgets import Text, allow, calm_wheel, check_box, name_for_readers
+from napari_pixcell.ui.widgets import Text, allow, button, calm_wheel, check_box, name_for_readers
 from napari_pixcell.words import counted
 
 FINE = 1000  # positions of the divider
 QUEUE_PX, DIVIDER_PX = 250, 130
+EXPORT = "export"  # the section of messages about exports
 EMPTY = "Variants appear here, and exactly over their region."
 RESEARCH = "For research use only"
 
@@ -31,9 +33,17 @@ class ResultsPanel(QWidget):
     """The strip of variants, what is known of the one that is shown, and the queue.
 
     It has a dock of its own under the canvas, so that results are in sight on every tab.
+
+    Parameters
+    ----------
+    session : Session
+    about : str
+        What the window is for and what not.
+    export : callable
+        Asks for a folder, and exports the variants there.
     """
 
-    def __init__(self, session: Session, about: str) -> None:
+    def __init__(self, session: Session, about: str, export: Callable[[], Any]) -> None:
         super().__init__()
         self.session = session
         gallery = session.gallery
@@ -51,9 +61,11 @@ class ResultsPanel(QWidget):
         self.divider.setToolTip("Position of the divider")
         self.divider.setFixedWidth(DIVIDER_PX)
         on_edit(self.divider, lambda value: gallery.swipe.move(value / FINE))
+        tip = "Write images, masks and their records to a folder"
+        self.export_button = button("Export…", tip, export)
         research = Text(RESEARCH, small=True)
         research.setWordWrap(False)
-        keep_room(self.swipe, self.divider)
+        keep_room(self.swipe, self.divider, self.export_button)
         research.setToolTip(about)
         self.hint = Text(EMPTY)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -61,7 +73,8 @@ class ResultsPanel(QWidget):
         self.strip.menu_wanted.connect(self._menu)
         self.queue = QueueList(session)
         self.queue.setFixedWidth(QUEUE_PX)
-        head = row(self.count, self.messages, self.swipe, self.divider, research, stretch=1)
+        compare = self.swipe, self.divider, self.export_button
+        head = row(self.count, self.messages, *compare, research, stretch=1)
         self.pages = QStackedWidget()  # as high without variants, so that nothing moves
         self.pages.addWidget(self.hint)
         self.pages.addWidget(self.strip)
@@ -88,7 +101,8 @@ class ResultsPanel(QWidget):
         results, swipe, looked = gallery.results, gallery.swipe, gallery.looked
         self.count.say(_count(results))
         self.pages.setCurrentWidget(self.strip if results else self.hint)
-        show_all(bool(results), self.swipe, self.divider)
+        show_all(bool(results), self.swipe, self.divider, self.export_button)
+        allow(self.export_button, self.session.exporter.why_not())
         self.strip.viewport().update()
         self.strip.model_.forget_pictures()
         set_quietly(self.swipe, swipe.on)
@@ -98,10 +112,19 @@ class ResultsPanel(QWidget):
         sides = reason or (swipe.words(looked) if looked is not None else "")
         told = sides if swipe.on and results else self._about(looked)
         self.queue.refresh()
-        problem = self.messages.problem_now()
-        undo = "Undo discard" if gallery.discarded and not problem else ""
-        note = "" if problem else None
-        self.messages.show_message(None, note, undo, gallery.undo_discard, state=told)
+        self._report(told)
+
+    def _report(self, state: str) -> None:
+        """Show the message about the variants, or else about their export."""
+        gallery, notices = self.session.gallery, self.session.notices
+        problem, note = self.messages.problem_now(), self.messages.note_now()
+        show = self.messages.show_message
+        if problem or note:
+            undo = "Undo discard" if gallery.discarded and not problem else ""
+            show(problem, "" if problem else note, undo, gallery.undo_discard)
+        else:
+            problem, note = notices.problems.get(EXPORT, ""), notices.notes.get(EXPORT, "")
+            show(problem, note, state=state, dismiss=partial(notices.say, EXPORT, ""))
 
     def _about(self, result: Result | None) -> str:
         """Return what is known of the variant that is shown: “3 of 4 · seed 1234 · …”."""

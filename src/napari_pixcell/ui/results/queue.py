@@ -11,7 +11,7 @@ from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row, scrolled, show_all
-from napari_pixcell.ui.widgets import AMBER, Text, allow, tool_button
+from napari_pixcell.ui.widgets import AMBER, ShortLabel, Text, allow, tool_button
 
 SMALL = "QToolButton { font-size: 10px; padding: 2px 4px; }"
 SYMBOL = (
@@ -86,10 +86,10 @@ class QueueRow(QWidget):
         super().__init__()
         self.job = job
         self._queue = queue
-        self.what, self.state = Text(small=True), Text(small=True)
-        for label in (self.what, self.state):
-            label.setMinimumWidth(10)  # a long word is cut rather than the dock widened
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        self.what, self.state = ShortLabel(), Text(small=True)
+        self.what.setStyleSheet("font-size: 11px;")
+        self.state.setMinimumWidth(10)  # a long word is cut rather than the dock widened
+        self.state.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         self.front = _symbol("⤒", f"Run {job.name} next", lambda: queue.to_front(job))
         self.again = _symbol("↻", "Retry the remaining variants", lambda: queue.retry(job))
         self.stop = _symbol("✕", "Cancel this job", self._remove)

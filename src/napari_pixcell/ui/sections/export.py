@@ -27,7 +27,8 @@ class ExportSection(Section):
         self.name.textEdited.connect(lambda text: setattr(session.exporter, "name", text))
         tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
         self.export_button = button("Export variants…", tip, self.choose)
-        self.add(QLabel("Name"), self.name, self.export_button, stretch=1)
+        self.add(QLabel("Name"), self.name, stretch=1)
+        self.stack(self.export_button)
         self.starred_only = check_box("Starred only (★)", "Export only the variants with a star")
         on_edit(self.starred_only, self._choose_starred)
         tip = "Remove nuclei from the masks that stayed partial or missing after the repair"
@@ -54,8 +55,7 @@ class ExportSection(Section):
             starred = "starred " if all(result.starred for result in results) else ""
             text = f"Export {counted(len(results), starred + ('image' if alone else 'pair'))}…"
         self.export_button.setText(text)
-        busy = "The export is running" if session.exporter.busy else ""
-        allow(self.export_button, busy or ("" if results else "Generate variants first"))
+        allow(self.export_button, session.exporter.why_not())
         action = "Choose another folder…" if self.problem_now() else ""
         maskless = "Images generated without a layout have no mask." if alone else ""
         self.report(action=action, act=self.choose, state=maskless)
