@@ -67,6 +67,7 @@ class PixCellStudio(Docked):
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
         super().__init__()
         self._fitted: bool | None = None
+        self._following = True
         self.viewer = napari_viewer
         kept = take_kept(napari_viewer)
         self.session = kept.session if kept is not None else Session(client or WorkerClient())
@@ -181,13 +182,20 @@ class PixCellStudio(Docked):
         QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
     def let_go(self) -> None:
-        super().let_go()
-        self.place.close()
+        self._let_go()
         self._end()
 
-    def leave(self) -> None:
+    def _let_go(self) -> None:
+        """Follow the session no longer, which may go on."""
         super().let_go()
-        self.place.close()
+        if self._following:
+            self._following = False
+            self.session.changed.disconnect(self.refresh_soon)
+            self.results.let_go()
+            self.place.close()
+
+    def leave(self) -> None:
+        self._let_go()
         window = self._guard.window
         if window is not None and self.session.busy:
             self.destroyed.disconnect(self._end)

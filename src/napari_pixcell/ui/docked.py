@@ -77,6 +77,7 @@ class Docked(QWidget):
     def let_go(self) -> None:
         if isalive(self._pump):  # napari may have closed the window
             self._pump.stop()
+            self._soon.stop()
         self._release()
 
     def changeEvent(self, event: QEvent | None) -> None:

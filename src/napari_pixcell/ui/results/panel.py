@@ -88,6 +88,12 @@ class ResultsPanel(QWidget):
         name_for_readers(self)
         calm_wheel(self)
 
+    def let_go(self) -> None:
+        """Follow the session no longer, which may go on."""
+        gallery = self.session.gallery
+        gallery.added.disconnect(self.strip.add)
+        gallery.removed.disconnect(self.strip.remove)
+
     @property
     def note(self) -> Text:
         return self.messages.note
