@@ -113,12 +113,16 @@ class Session:
         parts = (self.tasks, self.queue, self.gallery, self.embedder, self.similar, self.measures)
         for part in parts:
             part.changed.connect(self.changed.emit)
+        self.regions.changed.connect(self._turn_to_region)
         self.slides.changed.connect(self.regions.fit)
         self.slides.changed.connect(self.regions.changed.emit)
         self.models.checked.connect(self._models_checked)
 
     def _show(self, *_: object) -> None:
         self.changed.emit()
+
+    def _turn_to_region(self) -> None:
+        self.notices.turn_to(self.regions.active_on(self.slides.key))
 
     def _models_checked(self) -> None:
         self.staining.forget_missing()

@@ -125,7 +125,7 @@ class LayoutFiles:
                 self.slide_cells[key] = found.whole
                 self._elsewhere = found.elsewhere
                 if found.elsewhere is None:
-                    self.notices.note(SECTION, found.report)
+                    self.notices.note(SECTION, found.report, item.number)
                 for other in self.regions.items.values():
                     if other.slide == key and (other is item or other.layout is None):
                         self.cut(other, remember=True)
@@ -138,16 +138,18 @@ class LayoutFiles:
                     IMPORTED,
                     found.classes,
                 )
-                self.notices.note(SECTION, found.report)
+                self.notices.note(SECTION, found.report, item.number)
             else:
                 self.notices.say(
-                    SECTION, "The region was resized during the import. Import the cells again."
+                    SECTION,
+                    "The region was resized during the import. Import the cells again.",
+                    item.number,
                 )
             self.notices.changed.emit()
 
         def failed(message: str) -> None:
             self.reading = ""
-            self.notices.say(SECTION, message)
+            self.notices.say(SECTION, message, item.number)
 
         self.background.compute(
             lambda: _read(Path(path), slide, item, place, size, on_region, split_touching),

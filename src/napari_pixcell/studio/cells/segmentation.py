@@ -94,10 +94,14 @@ class Segmentation:
                     search.before, search.labels = found.before, item.layout
                     item.search = search
                 if found.dropped:
-                    self.notices.note(SECTION, "All nuclei here are in the layout already.")
+                    self.notices.note(
+                        SECTION, "All nuclei here are in the layout already.", item.number
+                    )
                 else:
                     self.notices.say(
-                        SECTION, "No nuclei were found. Paint some, or move the region."
+                        SECTION,
+                        "No nuclei were found. Paint some, or move the region.",
+                        item.number,
                     )
             elif found.labels.shape == item.size:
                 self._put(item, search, found, origin, found.source(source))
@@ -107,12 +111,13 @@ class Segmentation:
                 self.notices.say(
                     SECTION,
                     "The region was resized during the segmentation. Press “Segment nuclei” again.",
+                    item.number,
                 )
 
         def on_end(task: SegmentTask) -> None:
             if item.layout_job is task:
                 item.layout_job = None
-                self._show(task.problem)
+                self._show(task.problem, item)
 
         item.layout_job = self._start(item, search, search.how, before, done, on_end)
         self.notices.changed.emit()
@@ -166,20 +171,22 @@ class Segmentation:
             self._put(item, search, found, origin, found.source(source))
             if not found.added:
                 self.notices.say(
-                    SECTION, "No nuclei are found with this setting. Move the slider back."
+                    SECTION,
+                    "No nuclei are found with this setting. Move the slider back.",
+                    item.number,
                 )
 
         def on_end(task: SegmentTask) -> None:
             if search.job is task:
                 search.job = None
-                self._show(task.problem)
+                self._show(task.problem, item)
 
         job = self._start(item, search, how, lambda _shape: search.before, done, on_end)
         search.job = job
 
-    def _show(self, problem: str) -> None:
+    def _show(self, problem: str, item: RegionItem) -> None:
         if problem:
-            self.notices.say(SECTION, problem)
+            self.notices.say(SECTION, problem, item.number)
         self.notices.changed.emit()
 
     def _start(

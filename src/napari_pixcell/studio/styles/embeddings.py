@@ -47,7 +47,7 @@ class RegionEmbeddings:
         if item.slide != self.slides.key:
             return  # the slide was changed meanwhile; it is embedded when that is open again
         item.embedding_busy = True
-        self.notices.say(SECTION, "")
+        self.notices.say(SECTION, "", number)
         region = item.region
 
         def on_pixels(pixels: NDArray[np.uint8]) -> None:
@@ -67,7 +67,7 @@ class RegionEmbeddings:
             if item.embedding_job is ended:
                 item.embedding_busy, item.embedding_job = False, None
                 if ended.problem:
-                    self.notices.problems[SECTION] = ended.problem
+                    self.notices.say(SECTION, ended.problem, number)
                 self.notices.changed.emit()
 
         task = self.embedder.embed(
