@@ -15,7 +15,7 @@ from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.cell_selection import CellSelection
 from napari_pixcell.ui.layers.drawn_over import DrawnOver
-from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys
+from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, TOOL_NAMES, bind_escape, bind_keys
 from napari_pixcell.ui.layers.outlining import Outlining
 from napari_pixcell.ui.layers.stamping import Stamping
 from napari_pixcell.ui.layers.stroke_history import StrokeHistory
@@ -184,7 +184,7 @@ class LayoutTools:
                 "Delete": (self.selection.delete, "Delete the selected cell"),
             }
             | {
-                key: (partial(self.toggle_by_key, tool), f"{tool.capitalize()} cells")
+                key: (partial(self.toggle_by_key, tool), TOOL_NAMES[tool])
                 for tool, key in TOOL_KEYS.items()
             },
         )
