@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QFileDialog
 import napari_pixcell
 from napari_pixcell.ui import commands
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.key_table import key_list
+from napari_pixcell.ui.layers.layer_keys import TOOL_NAMES
 
 MANIFEST = PluginManifest.from_file(Path(napari_pixcell.__file__).parent / "napari.yaml")
 ACTIONS = {
@@ -35,6 +37,14 @@ def test_the_manifest_lists_every_command_under_its_title(viewer) -> None:
     assert {f"napari-pixcell.{name}" for name in titles} <= palette
 
 
+def test_each_tool_has_a_command_and_a_key_in_the_words_of_the_toolbar(ready) -> None:
+    for name, button in ready.layout_.tools.buttons.items():
+        assert ACTIONS[name].title.startswith(f"{button.text()}: ")
+        if name != "select":
+            assert f"<td>{ACTIONS[name].title}" in key_list()
+            assert TOOL_NAMES[name] == button.text()
+
+
 def test_only_commands_are_made_from_the_table() -> None:
     with pytest.raises(AttributeError, match="no attribute 'unknown'"):
         _ = commands.unknown
@@ -53,6 +63,18 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
     if studio.actions.manager is not None:
         studio.actions.manager.close()
     studio.close_session()
+
+
+def test_a_command_activates_each_tool(ready, viewer, settle) -> None:
+    run("new_region")
+    settle(ready)
+    run("paint")
+    settle(ready)
+    for name in ready.layout_.tools.buttons:
+        if name != ready.link.tools.tool:
+            run(name)
+        settle(ready)
+        assert ready.link.tools.tool == name
 
 
 def test_commands_alone_cover_the_main_workflow(ready, viewer, client, settle) -> None:

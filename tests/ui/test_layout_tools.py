@@ -9,6 +9,7 @@ import pytest
 from mouse import drag, send
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from scipy import ndimage
 from skimage.draw import disk
 
@@ -167,15 +168,108 @@ def test_nothing_changes_unseen_under_a_variant(ready, client, tools, settle) ->
     assert variant.shown
     ready.viewer.layers.selection.active = tools.layer
     before = tools.layer.data.copy()
-    drag(tools.layer, *world(tools, (200, 200), (210, 200)))
-    np.testing.assert_array_equal(tools.layer.data, before)
-    assert not variant.shown
+    for held in ("Control", "Alt"):
+        drag(tools.layer, *world(tools, (50, 50)), modifiers=[held])
+        np.testing.assert_array_equal(tools.layer.data, before)
+        assert not variant.shown
+        ready.session.gallery.show(variant)
     ready.session.gallery.show(variant)
     tools.selection.delete()
     np.testing.assert_array_equal(tools.layer.data, before)
     assert not variant.shown
     tools.selection.delete()
     assert cells(tools) == {1, 3, 4}
+    ready.session.gallery.show(variant)
+    tools.history.undo()  # at once, as it can be seen then and redone
+    assert cells(tools) == {1, 2, 3, 4} and not variant.shown
+
+
+@pytest.fixture
+def covered(ready, client, tools, settle):
+    """The tools, with the brush active when a variant of the region was shown."""
+    choose(tools, ready, "paint")
+    ready.session.settings.count = 1
+    ready.session.generator.generate()
+    settle(ready)
+    client.play()
+    settle(ready)
+    assert ready.session.gallery.results[0].shown
+    return tools
+
+
+def test_a_variant_that_is_shown_switches_the_tool_off(ready, covered) -> None:
+    layer, variant = covered.layer, ready.session.gallery.results[0]
+    assert covered.tool == "select" and layer.mode == "pan_zoom"
+    assert ready.layout_.tools.buttons["select"].isChecked()
+    before = layer.data.copy()
+    drag(layer, *world(covered, (200, 200), (210, 200)))
+    np.testing.assert_array_equal(layer.data, before)
+    assert variant.shown  # the mouse moved the view
+    ready.session.gallery.show_none(ready.session.regions.active.number)
+    assert covered.tool == "select"  # nothing is switched on by itself
+    for name in ("erase", "split", "outline"):
+        covered.choose(name)
+        ready.session.gallery.show(variant)
+        assert covered.tool == "select", name
+
+
+def test_choosing_a_tool_hides_the_variants(ready, covered, settle) -> None:
+    variant = ready.session.gallery.results[0]
+    choose(covered, ready, "paint")
+    assert not variant.shown and not ready.link.find("preview").visible
+    ready.session.gallery.show(variant)
+    covered.layer.mode = "erase"  # in napari's own controls
+    assert covered.tool == "erase" and not variant.shown
+    ready.session.gallery.star(variant)
+    starred = ready.link.find("variant", variant.number)
+    starred.visible = True  # in napari's list of layers
+    assert covered.tool == "select"
+    choose(covered, ready, "stamp")
+    assert not starred.visible
+
+
+def test_digits_show_variants_after_one_has_switched_the_tool_off(ready, covered) -> None:
+    native = ready.viewer.window._qt_viewer.canvas.native
+    ready.viewer.layers.selection.active = covered.layer
+    shown = ready.session.gallery.results[0]
+    before = covered.layer.data.copy()
+    for code, visible in ((Qt.Key.Key_0, False), (Qt.Key.Key_1, True)):
+        QTest.keyClick(native, code)
+        assert shown.shown == visible
+    QTest.keyClick(native, Qt.Key.Key_S)
+    assert shown.starred
+    drag(covered.layer, *world(covered, (200, 200), (210, 200)))
+    np.testing.assert_array_equal(covered.layer.data, before)
+
+
+def test_a_preview_switches_the_tool_off_until_one_is_chosen_again(
+    ready, client, tools, settle
+) -> None:
+    choose(tools, ready, "paint")
+    ready.session.generator.generate()
+    settle(ready)
+    preview = np.full((256, 256, 3), 90, np.uint8)
+    target = ready.session.queue.current.target
+    ready.session.queue.preview.emit(target, preview)
+    assert ready.link.find("preview").visible and tools.tool == "select"
+    choose(tools, ready, "paint")
+    assert not ready.link.find("preview").visible
+    ready.session.queue.preview.emit(target, preview)  # the next step
+    assert not ready.link.find("preview").visible and tools.tool == "paint"
+
+
+def test_tools_of_other_regions_and_of_live_pictures_stay(ready, client, covered, settle) -> None:
+    first, variant = ready.session.regions.active, ready.session.gallery.results[0]
+    ready.session.regions.add((600, 600))
+    settle(ready)
+    covered.choose("paint")
+    ready.session.gallery.show(variant)
+    assert covered.tool == "paint"
+    ready.session.regions.activate(first.number)
+    covered.choose("paint")
+    ready.session.generator.live.on = True
+    ready.session.gallery.show(variant)
+    assert covered.tool == "paint"
 
 
 def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None:

@@ -14,8 +14,9 @@ from qtpy.QtWidgets import QAbstractButton
 
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.docked import find_or_open
-from napari_pixcell.ui.key_table import KEYS, key_list, show_words
+from napari_pixcell.ui.key_table import KEYS, key_list, show_words, tool_title
 from napari_pixcell.ui.review.dock import open_review
+from napari_pixcell.ui.sections.tools import TOOLS
 
 
 def studio_of(viewer: Viewer) -> PixCellStudio:
@@ -91,10 +92,7 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "segment": ("Segment nuclei in the active region", "layout_.segmentation.segment_button"),
     "mark_part": ("Mark area of the region", "layout_.area.mark_button"),
     "change_part": ("Mark area to regenerate", _unfold("generate", "start.mark_button")),
-    "paint": ("Paint cells", _tool("paint")),
-    "outline": ("Outline cells", _tool("outline")),
-    "stamp": ("Stamp nuclei", _tool("stamp")),
-    "split": ("Split cells along a line", _tool("split")),
+    **{name: (tool_title(name), _tool(name)) for name in TOOLS},
     "import_cells": ("Import layout from a file", "layout_.import_button"),
     "save_cells": ("Save layout for other tools", "layout_.export_button"),
     "invent_cells": ("Invent cells in the active region", "layout_.inventing.invent_button"),

@@ -11,6 +11,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
+from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS
+from napari_pixcell.ui.sections.tools import TOOLS
+
 KEYS, ABOUT = "PixCell keys", "About PixCell studio"  # entries of the Help menu
 
 DIGITS = "1234567890"
@@ -37,13 +40,19 @@ NATIVE = (
     Key("[ ]", "Shrink or enlarge the brush (while painting)"),
     Key("V", "Show or hide the selected layer"),
 )
+FIRST_OF_LAYOUT = "{} (this and the next ten: while a layout is selected)"
+
+
+def tool_title(tool: str) -> str:
+    """Return a tool in the words of the toolbar: “Split: cut cells in two”."""
+    name, tip, _help = TOOLS[tool]
+    return f"{name}: {tip[0].lower()}{tip[1:]}"
+
+
+TOOL_ROWS = [Key(key, tool_title(tool)) for tool, key in TOOL_KEYS.items()]
 ON_LAYOUT = (
-    Key("P", "Brush: paint cells (this and the next ten: while a layout is selected)"),
-    Key("E", "Eraser"),
-    Key("O", "Outline cells"),
-    Key("T", "Stamp nuclei"),
-    Key("K", "Split cells along a line"),
-    Key("C", "Fill holes in cells"),
+    TOOL_ROWS[0]._replace(words=FIRST_OF_LAYOUT.format(TOOL_ROWS[0].words)),
+    *TOOL_ROWS[1:],
     Key("X", "Show cells as outlines or filled"),
     Key("Z", "Hide or show cells"),
     Key("Del", "Delete the selected cell"),
@@ -59,7 +68,10 @@ IN_REVIEW = (
     Key("P", "Colour the outlines by agreement, or all alike"),
     Key("Enter", "Show pair in the viewer"),
 )
-NOTE = "While a tool other than Select is active, 1 – 7 choose napari's own tools."
+NOTE = (
+    "While a tool other than Select is active, 1 – 7 choose napari's own tools. A variant that is "
+    "shown returns to Select."
+)
 
 
 def key_list() -> str:

@@ -88,3 +88,33 @@ def test_layers_are_freed_in_the_context_of_the_canvas(ready, viewer, settle) ->
     viewer.layers.remove("Regions")
     viewer.layers.events.removed.disconnect(removed)
     assert found == [True]
+
+
+def test_a_variant_that_appears_while_one_paints_is_never_painted_on(
+    ready, client, hand, press_on, settle
+) -> None:
+    session, tools = ready.session, ready.link.tools
+    press_on(ready, ready.region.add_button)
+    press_on(ready, ready.layout_.segmentation.segment_button)
+    press_on(ready, ready.layout_.tools.buttons["paint"])
+    ready.link.go_to(session.regions.active.region)
+    session.settings.count = 2
+    session.generator.generate()
+    settle(ready)
+    client.play()
+    settle(ready)
+    assert tools.tool == "select"
+    before = tools.layer.data.copy()
+    stroke = [tuple(tools.layer.data_to_world(point)) for point in ((120, 120), (140, 150))]
+    hand.drag(*stroke)
+    settle(ready)
+    np.testing.assert_array_equal(tools.layer.data, before)
+    ready.link.go_to(session.regions.active.region)  # the drag moved the view
+    hand.press("2")
+    settle(ready)
+    assert [result.shown for result in session.gallery.results] == [False, True]
+    press_on(ready, ready.layout_.tools.buttons["paint"])
+    assert not any(result.shown for result in session.gallery.results)
+    hand.drag(*stroke)
+    settle(ready)
+    assert (tools.layer.data != before).any()

@@ -83,6 +83,14 @@ class LayerStack(QObject):
             with self.own():
                 self.viewer.layers.remove(layer)
 
+    def covered(self, number: int) -> bool:
+        """Return True if a variant or a preview lies over a region, and so over its layout."""
+        return any(
+            layer.visible and layer.metadata.get("region") == number
+            for layer in self.viewer.layers
+            if role(layer) in ("variant", "preview")
+        )
+
     # -- positions -----------------------------------------------------------------------
 
     def where(

@@ -28,6 +28,8 @@ class CellSelection:
         Shows the glow.
     active : callable
         Returns the label layer of the active region, or None.
+    covered : callable
+        Returns True if a picture lies over a region.
     change : callable
         Writes a patch to a layer.
     changed : callable
@@ -39,12 +41,13 @@ class CellSelection:
         session: Session,
         drawn: DrawnOver,
         active: Callable[[], Labels | None],
+        covered: Callable[[int], bool],
         change: Callable[[Labels, Patch | None], Any],
         changed: Callable[[], Any],
     ) -> None:
         self.session = session
         self.merging = False  # whether the next click merges a cell with the selected one
-        self._drawn, self._active = drawn, active
+        self._drawn, self._active, self._covered = drawn, active, covered
         self._change, self._changed = change, changed
         self._points: dict[int, Point] = {}  # by region
 
@@ -132,14 +135,12 @@ class CellSelection:
             self._change(layer, editing.delete(layer.data, point))
 
     def uncover(self) -> bool:
-        """Hide variants that cover the layout. Return True if there were any.
+        """Hide variants and previews that cover the layout. Return True if there were any.
 
         Nothing is to change unseen. Live pictures cover it on purpose.
         """
-        item, gallery = self.session.regions.active, self.session.gallery
-        if item is None or self.session.generator.live.on:
+        item = self.session.regions.active
+        if item is None or self.session.generator.live.on or not self._covered(item.number):
             return False
-        covered = any(result.shown for result in gallery.of_region(item.number))
-        if covered:
-            gallery.show_none(item.number)
-        return covered
+        self.session.gallery.show_none(item.number)
+        return True

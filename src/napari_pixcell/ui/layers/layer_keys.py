@@ -14,6 +14,14 @@ from napari.layers import Labels
 
 # By tool. Those of painting and erasing are napari's own too.
 TOOL_KEYS = {"paint": "P", "outline": "O", "stamp": "T", "erase": "E", "split": "K", "fill": "C"}
+TOOL_NAMES = {
+    "paint": "Brush",
+    "outline": "Outline",
+    "stamp": "Stamp",
+    "erase": "Eraser",
+    "split": "Split",
+    "fill": "Fill",
+}
 SHOWN_KEYS = TOOL_KEYS | {"select": "Esc"}
 
 Act = Callable[[], Any]

@@ -15,7 +15,7 @@ from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.cell_selection import CellSelection
 from napari_pixcell.ui.layers.drawn_over import DrawnOver
-from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys
+from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, TOOL_NAMES, bind_escape, bind_keys
 from napari_pixcell.ui.layers.outlining import Outlining
 from napari_pixcell.ui.layers.stamping import Stamping
 from napari_pixcell.ui.layers.stroke_history import StrokeHistory
@@ -51,7 +51,7 @@ class LayoutTools:
         self.session, self.regions = stack.session, stack.session.regions
         drawn = DrawnOver(stack.viewer)
         self.selection = CellSelection(
-            self.session, drawn, lambda: self.layer, self.change, self.changed.emit
+            self.session, drawn, lambda: self.layer, stack.covered, self.change, self.changed.emit
         )
         self.stamping = Stamping(self.session, self.next_label, self.change)
         notices = self.session.notices
@@ -92,6 +92,9 @@ class LayoutTools:
     def _activate(self, layer: Labels, tool: str) -> None:
         layer.visible = True
         self.stack.viewer.layers.selection.active = layer
+        self._set(layer, tool)
+
+    def _set(self, layer: Labels, tool: str) -> None:
         self._choosing = True
         try:
             self._tools[layer.metadata["region"]] = tool
@@ -106,6 +109,23 @@ class LayoutTools:
                 self.stamping.prepare()
         finally:
             self._choosing = False
+
+    def rest_covered(self) -> None:
+        """Return to Select in regions over which a picture is shown: no stroke may go unseen.
+
+        Live pictures cover a layout on purpose.
+        """
+        if self.session.generator.live.on:
+            return
+        rested = False
+        for number, tool in self._tools.items():
+            layer = self.stack.find("layout", number) if tool != "select" else None
+            if layer is not None and self.stack.covered(number):
+                self.outlining.cancel()
+                self._set(layer, "select")
+                rested = True
+        if rested:
+            self.changed.emit()
 
     def toggle(self, tool: str) -> None:
         """Activate a tool, or Select if it is active already."""
@@ -164,7 +184,7 @@ class LayoutTools:
                 "Delete": (self.selection.delete, "Delete the selected cell"),
             }
             | {
-                key: (partial(self.toggle_by_key, tool), f"{tool.capitalize()} cells")
+                key: (partial(self.toggle_by_key, tool), TOOL_NAMES[tool])
                 for tool, key in TOOL_KEYS.items()
             },
         )
@@ -181,8 +201,10 @@ class LayoutTools:
         if self._choosing:
             return
         by_mode = {mode: tool for tool, mode in reversed(MODES.items()) if tool not in OURS}
-        tool = by_mode.get(str(layer.mode), "select")
-        self._tools[layer.metadata["region"]] = tool
+        number, tool = layer.metadata["region"], by_mode.get(str(layer.mode), "select")
+        self._tools[number] = tool
+        if tool != "select" and not self.session.generator.live.on and self.stack.covered(number):
+            self.session.gallery.show_none(number)
         if tool in ("paint", "outline"):
             layer.preserve_labels = True
             layer.selected_label = self.next_label(layer)
@@ -244,7 +266,8 @@ class LayoutTools:
             return
         point = self._point(layer, event)
         modifiers = event.modifiers  # vispy's keys, which equal their names but print otherwise
-        if self.tool != "select" and self.selection.uncover():
+        click = self.tool == "select" and not {"Control", "Alt"}.intersection(modifiers)
+        if not click and self.selection.uncover():
             before, layer.cursor = layer.cursor, FROZEN
             yield
             layer.cursor = before

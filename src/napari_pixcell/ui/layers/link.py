@@ -44,6 +44,7 @@ class LayerLink(LayerStack):
         self.measured = MeasuredLayer(self)
         watch(viewer)
         self.variants = VariantLayers(self)
+        self.connect_to(self.variants.shown, self.tools.rest_covered)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removing, self._before_removal)
         self.connect_to(viewer.layers.events.removed, self._removed)

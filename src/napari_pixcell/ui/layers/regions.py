@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from napari_pixcell.slides import Region
 from napari_pixcell.slides.region import AXES, UNITS, region_to_world, world_to_region
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
+from napari_pixcell.ui.layers.region_marks import ACTIVE, NAME, SIZE, RegionMarks
 from napari_pixcell.ui.layers.slide import ROLE, origin
 
 PAUSE_MS = 400
-ACTIVE, OTHER = "#0a6cff", "#3a3a3a"
-NAME = "#001a80"  # readable on tissue and glass
 
 
 class RegionsLayer(SessionLayer):
@@ -27,6 +26,9 @@ class RegionsLayer(SessionLayer):
         super().__init__(stack)
         self.shown: list[int] = []
         self._moved: set[int] = set()
+        self._marks = RegionMarks(stack.viewer)
+        stack.connect_to(stack.viewer.scene.camera.events.zoom, self._marks.follow)
+        stack.at_close(self._marks.end)
         self._pause = stack.timer(PAUSE_MS, self._embed_moved)
         self._soon = stack.timer(0, self._edited)
 
@@ -51,13 +53,12 @@ class RegionsLayer(SessionLayer):
                 self.shown = numbers
             if items:
                 layer.features = {"name": [item.name for item in items]}
-                active = session.regions.active
-                colours = [ACTIVE if item is active else OTHER for item in items]
-                layer.edge_color = colours
                 layer.face_color = [[1, 1, 1, 0]] * len(items)
-                layer.text.color = NAME
-                if active is not None:
-                    layer.selected_data = {numbers.index(active.number)}
+            active = session.regions.active
+            index = numbers.index(active.number) if active in items else None
+            if index is not None:
+                layer.selected_data = {index}
+            self._marks.show(layer, [item.name for item in items], index)
             layer.refresh()
             for item in items:
                 self.stack.place(self.stack.find("layout", item.number), item.region)
@@ -81,7 +82,7 @@ class RegionsLayer(SessionLayer):
             face_color="transparent",
             edge_color=ACTIVE,
             features={"name": np.array([], dtype=object)},
-            text={"string": "{name}", "anchor": "upper_left", "size": 12, "color": NAME},
+            text={"string": "{name}", "anchor": "upper_left", "size": SIZE, "color": NAME},
             metadata={ROLE: "regions"},
         )
         layer.text.translation = (-8, 0)
@@ -159,6 +160,7 @@ class RegionsLayer(SessionLayer):
         return world_to_region(top, left, bottom, right, self.session.slides.current.mpp)
 
     def removed(self, layer: Shapes) -> None:
+        self._marks.end()
         shown, self.shown = self.shown, []
         self.session.regions.remove(*shown)
 

@@ -86,6 +86,8 @@ class StrokeHistory:
         layer, counts = self._active(), self._of(item)
         if layer is None or not (counts.done if strokes < 0 else counts.undone):
             return False
+        if not self.session.generator.live.on:  # nothing changes unseen under a variant
+            self.session.gallery.show_none(item.number)
         counts.done, counts.undone = counts.done + strokes, counts.undone - strokes
         (layer.undo if strokes < 0 else layer.redo)()
         self._edited(layer)

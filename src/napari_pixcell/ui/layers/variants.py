@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import StoredPicture
@@ -33,6 +34,8 @@ class VariantLayers(SessionLayer):
     removed. So all variants without a star share one layer with the preview: its pixels and
     position change, and it is hidden instead of removed.
     """
+
+    shown = Signal()  # a variant or a preview may have become visible
 
     roles = ("variant", "preview")
 
@@ -92,6 +95,7 @@ class VariantLayers(SessionLayer):
             for layer in existing.values():
                 self._remove(layer)
         self._show_shared()
+        self.shown.emit()
 
     def preview(self, target: Target | None, image: NDArray[np.uint8] | None) -> None:
         """Show a preview of the running variant; None ends it."""
@@ -102,6 +106,7 @@ class VariantLayers(SessionLayer):
             self._previewed = target
             with self.stack.own():
                 self._show_preview(target, image)
+            self.shown.emit()
 
     def removed(self, layer: Image) -> None:
         self._unwatch(layer)
@@ -155,7 +160,8 @@ class VariantLayers(SessionLayer):
             layer.data[...] = image
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
-            self._fill_shared(image.copy(), target, content, {}, "linear")
+            about = {"region": target.number}
+            self._fill_shared(image.copy(), target, content, about, "linear")
         _see(self.shared, self.gallery.peeking != target.number)
 
     def _swiped_result(self) -> Result | None:
@@ -249,6 +255,7 @@ class VariantLayers(SessionLayer):
                 return
             if result is not None:
                 self.gallery.note_visible(result, layer.visible)
+                self.shown.emit()
             elif not layer.visible:  # a hidden preview stays hidden
                 self._dismissed, self._previewed = self._previewed, None
 
@@ -287,4 +294,5 @@ def is_large(result: Result) -> bool:
 
 
 def _about(result: Result) -> dict[str, Any]:
-    return {"result": result.number, "record": result.record.to_dict()}
+    record = result.record.to_dict()
+    return {"result": result.number, "region": result.target.number, "record": record}
