@@ -70,17 +70,22 @@ def canvas(ready, qtbot):
 def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     section = ready.region
     qtbot.wait(60)
-    assert section.hint.text() == "A region is one tile or larger. Its tissue defines the style."
+    assert section.state.text() == "The tissue of a region defines the style."
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
-    assert section.hint.text() == ("One tile. Drag a corner in the “Regions” layer to enlarge it.")
+    assert section.state.text() == "One tile. Drag a corner to enlarge it."
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
-    assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
+    assert section.state.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
-    assert ready.footer.state.text() == "600 × 400 px, 6 tiles"
     assert not ready.style_.bar.isVisible()
+    assert ready.footer.generate_button.text() == "or generate without a layout"
+    assert not ready.footer.state.text()  # it belongs to the generation, which is not next yet
+    ready.session.layouts.set(2, np.ones((400, 600), np.int32), "painted")
+    qtbot.wait(60)
+    assert ready.footer.generate_button.text() == "Generate 4 variants"
+    assert ready.footer.state.text() == "600 × 400 px, 6 tiles"
     box = np.asarray(ready.link.find("regions").data[1])
     np.testing.assert_allclose(np.ptp(box, axis=0), (200, 300), atol=1e-4)
 
@@ -112,7 +117,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     click(canvas.layout_.segmentation.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
-    click(canvas.generate.generate_button)
+    click(canvas.footer.generate_button)
     settle(canvas)
     request, tell = client.waiting[0]
     for value in (10, 20):
@@ -136,7 +141,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
     monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(2)
-    click(canvas.generate.generate_button)
+    click(canvas.footer.generate_button)
     settle(canvas)
     client.play()
     settle(canvas)
@@ -165,7 +170,7 @@ def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
 ) -> None:
     monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(1)
-    click(canvas.generate.generate_button)
+    click(canvas.footer.generate_button)
     settle(canvas)
     request, tell = client.waiting.pop()
     pixels = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)
@@ -222,7 +227,7 @@ def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtb
         speed.activated.emit(index)
         qtbot.wait(60)
         assert section.steps.value() == steps and speed.toolTip() == tips[index]
-        click(section.generate_button)
+        click(ready.footer.generate_button)
         settle(ready)
         assert (client.waiting[-1][0].preset, client.waiting[-1][0].steps) == (name, steps)
         client.play()
@@ -248,7 +253,7 @@ def test_colours_enter_the_request_and_follow_family_and_preset(
     qtbot.wait(60)
     assert session.settings.colour_match == "gentle"
     assert colours.toolTip().startswith("Move the mean colour")
-    click(section.generate_button)
+    click(ready.footer.generate_button)
     settle(ready)
     assert client.waiting[-1][0].colour_match.how == "gentle"
     session.settings.colour_match = ""
@@ -259,23 +264,24 @@ def test_colours_enter_the_request_and_follow_family_and_preset(
     session.settings.family = "demo-ki67"
     session.notices.changed.emit()
     qtbot.wait(60)
-    assert not colours.isVisible() and not section.colours_label.isVisible()
+    assert colours.isVisible() and not colours.isEnabled()
+    assert colours.toolTip().startswith("A virtual stain has colours of its own\n")
 
 
 def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
     canvas.generate.count.setValue(1)
-    click(canvas.generate.generate_button)
+    click(canvas.footer.generate_button)
     settle(canvas)
     client.waiting[0][1](window(120))
     settle(canvas)
-    section = canvas.generate
+    section = canvas.footer
     assert section.state.text().startswith("Region 2: 1 of 1 · window 120 of 200")
     assert section.bar.value() / section.bar.maximum() == 0.6
 
 
 def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
-    section = canvas.generate
-    section.count.setValue(1)
+    section = canvas.footer
+    canvas.generate.count.setValue(1)
     click(section.generate_button)
     settle(canvas)
     request, tell = client.waiting[0]
@@ -287,7 +293,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
         "Stopped at 43 %. Generate again with the same settings to resume."
     )
     assert section.action.text() == "Resume" and section.action.isVisible()
-    section.seed.setValue(5)
+    canvas.generate.seed.setValue(5)
     client.waiting.clear()
     click(section.action)
     settle(canvas)
@@ -302,21 +308,26 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
 
 
 def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, settle) -> None:
-    click(canvas.generate.generate_button)
+    click(canvas.footer.generate_button)
     settle(canvas)
     message = "An image of this size needs 9.1 GB on disk. Choose a smaller one."
     client.waiting[0][1](Failure(message))
     settle(canvas)
-    assert canvas.generate.problem.text() == message
-    assert canvas.generate.action.text() == "Retry" and not canvas.generate.note.isVisible()
+    assert canvas.footer.problem.text() == message
+    assert canvas.footer.action.text() == "Retry" and not canvas.footer.note.isVisible()
 
 
 def test_a_note_without_an_action_has_no_button(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    click(ready.style_.clear_button)
+    ready.session.embeddings.clear_cache()
     settle(ready)
-    assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
+    style = ready.style_
+    assert style.note.isVisible() and not style.action.isVisible()
+    assert not style.state.text()
+    click(style.messages.dismiss)
+    settle(ready)
+    assert not style.note.isVisible() and style.state.text() == "✓ embedded (1 tile)"
 
 
 def test_a_long_embedding_shows_its_progress_and_can_be_cancelled(
@@ -358,6 +369,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session = studio.session
     studio.actions.open(SAMPLE_SLIDE)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
     draw(studio, qtbot, 400, 500, 700, 884)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     item = session.regions.active

@@ -33,7 +33,7 @@ def choose(combo, value: str) -> None:
 
 def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, settle) -> None:
     section = ready.dataset
-    section.header.setChecked(True)
+    ready.tabs.bring(section.form)
     settle(ready)
     assert section.outlook.text() == "Add a region first."
     assert not section.make_button.isEnabled()
@@ -55,7 +55,7 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
 
 def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> None:
     section = ready.dataset
-    section.header.setChecked(True)
+    ready.tabs.bring(section.form)
     settle(ready)
     for made in (section.report_button, section.convert_button, section.sheet_button):
         assert not made.isEnabled() and "a dataset first" in made.toolTip()
@@ -72,7 +72,8 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
     session, section = studio.session, studio.dataset
     try:
         studio.actions.open(SAMPLE_SLIDE)
-        section.header.setChecked(True)
+        qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
+        studio.tabs.bring(section.form)
         session.settings.steps = 2
         choice = session.datasets.choice
         choice.styles, choice.places, choice.layouts = "slide", 2, "found"
@@ -100,7 +101,7 @@ def test_one_click_and_a_folder_answer_whether_the_pairs_help(
     section, opened = ready.dataset, []
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
-    section.header.setChecked(True)
+    ready.tabs.bring(section.form)
     settle(ready)
     assert "a dataset first" in section.evaluate_button.toolTip()
     ready.session.datasets.finished = tmp_path / "data"

@@ -34,7 +34,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def section(ready: PixCellStudio, settle: Callable[..., None]) -> Any:
-    ready.dataset.header.setChecked(True)
+    ready.tabs.bring(ready.dataset.form)
     settle(ready)
     return ready.dataset
 

@@ -11,9 +11,12 @@ import pytest
 from napari.layers import Image, Labels, Shapes
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QLabel
 
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.shell.preferences import open_preferences
+from napari_pixcell.words import file_size
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -44,10 +47,15 @@ def world_box(layer) -> tuple[np.ndarray, np.ndarray]:
     return first, np.array(layer.data_to_world((height - 0.5, width - 0.5)))
 
 
-def test_only_the_slide_section_is_shown_before_a_slide_is_open(studio) -> None:
-    assert studio.slide.empty.text() == "Open a slide or drop it here."
-    assert studio.slide.open_button.isVisible()
-    assert not any(section.isVisible() for section in studio.sections[1:])
+def test_only_the_way_to_begin_is_shown_before_a_slide_is_open(studio, qtbot) -> None:
+    qtbot.wait(60)
+    assert studio.welcome.isVisible() and studio.welcome.sample_button.isVisible()
+    words = [label.text() for label in studio.welcome.findChildren(QLabel) if label.isVisible()]
+    assert "Open a slide, or drop one here." in words
+    assert studio.footer.guide_button.text() == "Open a slide…"
+    assert studio.footer.guide_button.isEnabled()
+    assert not studio.tabs.isVisible()
+    assert not any(section.isVisible() for section in studio.sections)
 
 
 def test_the_dock_comes_from_the_plugins_menu(viewer) -> None:
@@ -62,33 +70,49 @@ def test_a_dropped_slide_shows_its_pixel_size(studio, cmu_slide, qtbot, viewer) 
     data.setUrls([QUrl.fromLocalFile(str(cmu_slide))])
     action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
     studio.dropEvent(QDropEvent(QPointF(5, 5), action, data, LEFT, none))
+    qtbot.waitUntil(lambda: studio.session.slides.ready, timeout=60_000)
     qtbot.wait(60)
-    assert studio.slide.name.text().startswith("CMU-1-Small-Region")
-    assert "0.499 µm/px" in studio.slide.size.text()
+    header = studio.header
+    assert header.name.whole.startswith("CMU-1-Small-Region")
+    assert header.mpp_button.text() == "0.499 µm/px ✎"
+    name, size = header.name.toolTip().splitlines()
+    assert name == header.name.whole
+    assert size.startswith("1.1 × 1.5 mm · 0.499 µm/px")
     np.testing.assert_allclose(viewer.layers[0].scale, 0.499)
 
 
-def test_an_unreadable_file_is_reported_by_name(studio, tmp_path, qtbot) -> None:
+def test_an_unreadable_file_is_reported_by_name_until_it_is_put_away(
+    studio, tmp_path, qtbot, settle
+) -> None:
     path = tmp_path / "notes.svs"
     path.write_text("no slide")
     studio.actions.open(path)
-    qtbot.wait(60)
+    settle(studio)
     assert studio.footer.problem.isVisible()
     assert "notes.svs" in studio.footer.problem.text()
+    click(qtbot, studio.footer.messages.dismiss)
+    settle(studio)
+    assert not studio.footer.problem.isVisible()
+    assert not studio.footer.messages.dismiss.isVisible()
 
 
-def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer) -> None:
+def test_an_unknown_pixel_size_is_asked_for_once(
+    studio, tmp_path, qtbot, viewer, settle
+) -> None:
     from PIL import Image as Picture
 
     path = tmp_path / "photo.png"
     Picture.fromarray(tissue(600)).save(path)
     studio.actions.open(path)
-    qtbot.wait(60)
+    settle(studio)
     assert studio.header.asking.isVisible()
+    assert studio.header.mpp_button.text() == "? µm/px ✎"
+    assert studio.footer.guide_button.text() == "Set the pixel size"
     assert studio.footer.generate_button.text() == "Set the pixel size first"
     studio.header.mpp.setValue(0.4)
     click(qtbot, studio.header.set_button)
-    qtbot.wait(60)
+    settle(studio)
+    assert studio.footer.guide_button.text() == "Add a region here"
     assert not studio.header.asking.isVisible()
     np.testing.assert_allclose(viewer.layers[0].scale, 0.4)
     assert open_slide(path).mpp == 0.4
@@ -107,9 +131,13 @@ def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path,
     studio = ready
     qtbot.wait(60)
     assert studio.footer.generate_button.text() == "Add a region first"
-    press(studio.region.add_button)
+    guide = studio.footer.guide_button
+    assert guide.text() == "Add a region here"
+    press(guide)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    press(studio.layout_.segmentation.segment_button)
+    assert guide.text() == "Find the cells"
+    press(guide)
+    assert not guide.isVisible()
     assert "cells" in studio.layout_.state.text()
     assert studio.footer.generate_button.text() == "Generate 4 variants"
     press(studio.footer.generate_button)
@@ -355,21 +383,28 @@ def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
 
 def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle, press) -> None:
     studio = ready
-    clear = studio.style_.clear_button
+    preferences = open_preferences(studio.session, studio)
     qtbot.wait(60)
-    assert not clear.isVisible()
+    clear = preferences.clear_button
+    assert clear.isVisible() and not clear.isEnabled()
+    assert clear.toolTip().startswith("The cache is empty\n")
     press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    assert clear.isVisible()
-    assert clear.text().startswith("Clear embedding cache (")
-    assert "at most 200 MB" in clear.toolTip()
+    assert clear.isEnabled() and clear.text() == "Clear embedding cache"
+    used = file_size(studio.session.embedder.cache.bytes)
+    assert f"{used} of at most 200 MB" in preferences.cached.text() and used != "0 MB"
     studio.session.embeddings.embed(studio.session.regions.active.number)
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
-    press(clear)
-    assert not clear.isVisible()
+    click(qtbot, clear)
+    settle(studio)
+    assert not clear.isEnabled() and "200 MB" in preferences.cached.text()
     assert studio.style_.note.text() == "The embedding cache was cleared. Saved styles stay."
+    press(studio.style_.messages.dismiss)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
+    preferences.close()
+    studio.session.changed.emit()  # nothing of the dialog listens any more
+    settle(studio)
 
 
 def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, pretend_installed, press) -> None:

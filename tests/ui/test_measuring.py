@@ -38,11 +38,11 @@ def test_nuclei_are_coloured_by_class_and_follow_the_sliders(
     section, studio, qtbot, settle
 ) -> None:
     measures = studio.session.measures
-    assert not section.header.isChecked()
+    studio.tabs.bring(section)
+    assert section.header.isChecked() and section.isVisible()
     assert not section.variant_button.isEnabled()
     assert section.variant_button.toolTip().startswith("Show a variant of this region first\n")
     assert section.outcome.isHidden()
-    section.header.setChecked(True)
     click(section.tissue_button)
     settle(studio)
 

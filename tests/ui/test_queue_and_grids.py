@@ -9,6 +9,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_pixcell.engine.events import Failure, Progress
+from napari_pixcell.ui.results.panel import QUEUE_PX
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 
@@ -69,14 +70,16 @@ def test_a_failed_job_is_retried(ready, client, settle, press) -> None:
 
 def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, settle, press) -> None:
     queue_three(ready, settle)
-    width = ready.scroll.widget().minimumSizeHint().width()
+    panel = ready.results
+    width, height = ready.minimumSizeHint().width(), panel.height()
     ready.session.regions.rename(1, "A very long name of a region, as pathologists give them " * 3)
     for _ in range(30):
         ready.session.generator.generate()
     settle(ready)
-    queue = ready.results.queue
-    assert len(queue.rows) == 33 and queue.scroll.height() <= 150
-    assert ready.scroll.widget().minimumSizeHint().width() <= max(width, 330)
+    queue = panel.queue
+    assert len(queue.rows) == 33 and queue.scroll.verticalScrollBar().maximum() > 0
+    assert queue.width() == QUEUE_PX and panel.height() == height
+    assert ready.minimumSizeHint().width() <= max(width, 330)
     press(queue.cancel_all)
     assert not ready.session.queue.jobs
 

@@ -19,7 +19,8 @@ def test_nuclei_are_repaired_on_request_and_the_outcome_is_shown(
     session, section = ready.session, ready.generate
     session.regions.add((400, 400))
     settle(ready)
-    assert not section.repair.isVisible()  # nothing can be wrong without a layout
+    assert not section.repair.isEnabled()  # nothing can be wrong without a layout
+    assert section.repair.toolTip().startswith("Repair needs a layout\n")
     labels = np.zeros((256, 256), np.int32)
     labels[20:40, 20:40], labels[60:80, 60:80] = 1, 2
     session.layouts.set(session.regions.active.number, labels, "painted")
@@ -30,7 +31,7 @@ def test_nuclei_are_repaired_on_request_and_the_outcome_is_shown(
     settle(ready)
     assert section.rounds.isVisible() and session.settings.repair
     session.settings.count = 1
-    assert not ready.export.drop_wrong.isVisible()
+    assert ready.export.drop_wrong.isHidden()
     session.generator.generate()
     settle(ready)
     request, on_event = client.waiting.pop(0)
@@ -42,8 +43,9 @@ def test_nuclei_are_repaired_on_request_and_the_outcome_is_shown(
     settle(ready)
     cell = ready.results.strip.model_.cells[-1]
     assert SENTENCE in cell.tip.splitlines()
-    assert ready.results.nuclei.text() == SENTENCE
-    ready.export.header.setChecked(True)
+    assert ready.results.messages.state.text() == f"Region 1: 1 of 1 · seed 1234 · {SENTENCE}"
+    ready.tabs.bring(ready.export.drop_wrong)
     settle(ready)
+    assert ready.export.drop_wrong.isVisible()
     ready.export.drop_wrong.setChecked(True)
     assert session.exporter.drop_wrong

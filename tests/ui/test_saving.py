@@ -70,6 +70,7 @@ def worked(windows: Windows, slide_file: Path, settle: Any, qtbot: Any) -> PixCe
     """A window with a slide, a region, its layout and its variants."""
     studio = windows.open()
     studio.actions.open(slide_file)
+    settle(studio)
     work_on(studio, windows.client, settle, qtbot)
     return studio
 
@@ -115,27 +116,27 @@ def test_a_dropped_session_restores_the_closed_window(windows, worked, slide_fil
     settle(other)
     assert layers_of(other) == before
     np.testing.assert_array_equal(other.link.find("layout", 1).data, labels)
-    assert "1 region, 2 variants" in other.slide.note.text()
+    assert "1 region, 2 variants" in other.footer.note.text()
     assert len(other.session.gallery.results) == 2
     assert [role(layer) for layer in other.viewer.layers].count("area") == 1
-    assert other.generate.generate_button.isEnabled()
+    assert other.footer.generate_button.isEnabled()
 
 
 def test_a_slide_offers_its_previous_session(windows, worked, slide_file, settle, qtbot) -> None:
     worked.session.generator.generate()  # waits while the window is closed
     settle(worked)
     other = windows.open()
-    other.slide.open(slide_file)
-    qtbot.waitUntil(lambda: not other.slide.action.isHidden(), timeout=5000)
-    assert other.slide.note.text().startswith("Your work of today ")
-    assert other.slide.action.text() == "Open session"
-    click(other.slide.action)
+    other.actions.open(slide_file)
+    qtbot.waitUntil(lambda: not other.footer.action.isHidden(), timeout=5000)
+    assert other.footer.note.text().startswith("Your work of today ")
+    assert other.footer.action.text() == "Open session"
+    click(other.footer.action)
     settle(other)
     assert len(other.session.gallery.results) == 2
-    assert "1 job waited when this session was saved." in other.slide.note.text()
+    assert "1 job waited when this session was saved." in other.footer.note.text()
     assert other.session.queue.jobs == []
-    assert other.slide.action.text() == "Resume jobs"
-    click(other.slide.action)
+    assert other.footer.action.text() == "Resume jobs"
+    click(other.footer.action)
     settle(other)
     assert len(other.session.queue.jobs) == 1
     assert "case 7.pixcell" in other.session.saver.where()
@@ -161,12 +162,12 @@ def test_the_studio_asks_for_a_missing_slide(
     moved = slide_file.rename(slide_file.with_name("renamed.tif"))
     other.take(slide_file.with_name("case 7.pixcell"))
     settle(other)
-    assert other.slide.action.text() == "Locate slide…"
+    assert other.footer.action.text() == "Locate slide…"
     monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", lambda *_: (str(moved), ""))
-    click(other.slide.action)
+    click(other.footer.action)
     settle(other)
     assert len(other.session.regions.current) == 1
-    assert not other.slide.problem.isVisible()
+    assert not other.footer.problem.isVisible()
 
 
 def test_a_reopened_dock_restores_its_session(windows, worked, slide_file, settle, qtbot) -> None:
@@ -177,8 +178,8 @@ def test_a_reopened_dock_restores_its_session(windows, worked, slide_file, settl
     assert [layer.name for layer in viewer.layers] == [name for name, *_ in before]
     windows.studio = other = PixCellStudio(viewer, ScriptedClient())
     viewer.window.add_dock_widget(other, name="PixCell studio again")
-    qtbot.waitUntil(lambda: not other.slide.action.isHidden(), timeout=5000)
-    click(other.slide.action)
+    qtbot.waitUntil(lambda: not other.footer.action.isHidden(), timeout=5000)
+    click(other.footer.action)
     settle(other)
     assert sorted(layers_of(other)) == sorted(before)
     layer = other.link.find("layout", 1)

@@ -51,7 +51,7 @@ def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
     assert "Cellpose's weights are not installed. Get them" in section.problem.text()
     assert section.action.text() == "Get weights…" and section.action.isVisible()
     click(section.action)
-    manager = region.slide.manager
+    manager = region.actions.manager
     assert manager.isVisible() and manager.chosen.family.name == "cellpose"
     assert manager.get_button.isEnabled() and not manager.use_button.isEnabled()
     manager.close()

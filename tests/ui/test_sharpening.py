@@ -57,12 +57,12 @@ def test_a_slide_opened_by_napari_is_watched_without_the_dock(viewer, tmp_path) 
     layer.metadata["napari_pixcell"]["slide"].close()
 
 
-def test_a_corrupt_tile_is_reported_in_the_slide_section(studio, viewer, qtbot, tmp_path) -> None:
+def test_a_corrupt_tile_is_reported_in_the_header(studio, settle, qtbot, tmp_path) -> None:
     path = tmp_path / "bad.svs"
     write_svs(path, PIXELS, 7)
     damage(path, page=0, tile=0)
     studio.actions.open(path)
-    qtbot.wait(60)
+    settle(studio)
     assert not studio.header.corrupt.isVisible()
     studio.session.slides.current.read(Region(0, 0, 300, 300), 0.499)
     qtbot.waitUntil(studio.header.corrupt.isVisible, timeout=5000)
@@ -116,7 +116,8 @@ def test_the_dock_opens_a_slow_slide_without_waiting(
 
     monkeypatch.setattr(TiledLevel, "fetch", slowly)
     studio.actions.open(path)
-    layer = studio.slide.link.slide_layer
+    qtbot.waitUntil(lambda: studio.link.slide_layer is not None, timeout=10_000)
+    layer = studio.link.slide_layer
     assert (np.asarray(layer._slice.image.raw) == 255).all()
     go.set()
     qtbot.waitUntil(lambda: (layer._slice.image.raw == PIXELS).all(), timeout=10_000)

@@ -51,7 +51,8 @@ class ResultsPlace:
         dock, window = self._dock, self._main
         if window is not None and isalive(window):
             window.setCorner(Qt.Corner.BottomRightCorner, self._corner)
-            if dock is not None:
+            open_still = hasattr(self._viewer.window, "_qt_window")  # napari deletes it on closing
+            if dock is not None and open_still:
                 self._viewer.window.remove_dock_widget(dock)
         if isalive(self._panel):
             self._panel.deleteLater()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QSettings, Qt
@@ -115,8 +116,14 @@ class Section(QWidget):
         *,
         state: str = "",
     ) -> None:
-        """Show a message in the section; see :meth:`Messages.show_message`."""
-        self.messages.show_message(problem, note, action, act, state=state)
+        """Show a message in the section; see :meth:`Messages.show_message`.
+
+        A note of the session can be put away, since it hides the state.
+        """
+        away = None
+        if note is None and self.note_now():
+            away = partial(self.session.notices.say, self.key, "")
+        self.messages.show_message(problem, note, action, act, state=state, dismiss=away)
 
     # -- header --------------------------------------------------------------------------
 

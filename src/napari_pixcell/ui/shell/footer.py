@@ -150,7 +150,7 @@ class Footer(QFrame):
         stopped, problem = session.queue.stopped, messages.problem_now()
         show = messages.show_message
         if stopped is not None:
-            show("", stopped.sentence(), "Resume", session.queue.resume)
+            show(problem, stopped.sentence(), "Resume", session.queue.resume)
         elif problem:
             failed = next((j for j in session.queue.ended if j.problem == problem), None)
             retry = partial(session.queue.retry, failed) if failed is not None else None
