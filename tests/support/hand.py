@@ -17,7 +17,7 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QPoint
-from qtpy.QtWidgets import QApplication, QTabBar, QWidget
+from qtpy.QtWidgets import QApplication, QPushButton, QTabBar, QWidget
 
 PROGRAMS = "openbox", "xdotool"
 PATIENCE_MS = 60_000
@@ -46,6 +46,12 @@ def window_manager(folder: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def cross(docked: QWidget) -> QWidget:
+    """Return the button that closes the dock of a widget."""
+    title = docked.parentWidget().titleBarWidget()
+    return next(b for b in title.findChildren(QPushButton) if "Close" in b.objectName())
 
 
 class _Arrivals(QObject):

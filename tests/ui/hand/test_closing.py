@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hand import Hand
-from qtpy.QtWidgets import QPushButton, QWidget
+from hand import Hand, cross
 from scripted import preview
 
 from napari_pixcell.engine.events import Finished, Preview
 from napari_pixcell.ui.dock import PixCellStudio
-
-
-def cross(studio: PixCellStudio) -> QWidget:
-    """Return the button that closes the dock."""
-    title = studio.parentWidget().titleBarWidget()
-    return next(b for b in title.findChildren(QPushButton) if "Close" in b.objectName())
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ class StripDelegate(QStyledItemDelegate):
             return
         model = self.strip.model_
         cell, box = model.cells[index.row()], QRect(option.rect)
+        box.setHeight(CELL.height())  # a single row is given all the height there is
         words = self.strip.palette().color(self.strip.foregroundRole())
         painter.save()
         font = QFont(self.strip.font())
@@ -64,11 +65,11 @@ class StripDelegate(QStyledItemDelegate):
             spot = QRect(QPoint(0, 0), cell.picture.size())
             spot.moveCenter(inner.center())
             painter.drawPixmap(spot.topLeft(), cell.picture)
-        below = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
+        below = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
         text = painter.fontMetrics().elidedText(
             cell.text, Qt.TextElideMode.ElideRight, frame.width()
         )
-        painter.drawText(frame.adjusted(0, 0, 0, -1), below, text)
+        painter.drawText(frame.adjusted(0, SIDE + 3, 0, 0), below, text)
         focused = index == self.strip.currentIndex() and self.strip.hasFocus()
         if model.is_on(cell):
             painter.setPen(QPen(QColor(BLUE), 2))

@@ -72,8 +72,8 @@ class Header(QWidget):
         self.asking = boxed(column(None, unknown, fields, spacing=4))
         self.corrupt = Text(colour=AMBER)
         line = row(self.name, self.mpp_button, self.model, self.chip, self.menu_button)
-        line.setStretch(0, 3)
-        line.setStretch(2, 2)
+        line.setStretch(0, 4)
+        line.setStretch(2, 5)
         stack = column(self, line, self.asking, self.corrupt, spacing=3)
         stack.setContentsMargins(6, 2, 4, 2)
 
