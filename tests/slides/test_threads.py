@@ -37,18 +37,22 @@ def slide_of(tmp_path: Path, request: pytest.FixtureRequest):
     return make
 
 
+def read(path: Path, region: Region) -> np.ndarray:
+    slide = open_slide(path, mpp=0.5)
+    pixels = slide.read(region, 0.5)
+    slide.close()
+    return pixels
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_that_open_a_slide_at_once_read_the_same(slide_of, kind: str) -> None:
     path, region = slide_of(kind), Region(100, 150, 300, 200)
-    expected = open_slide(path, mpp=0.5).read(region, 0.5)
+    expected = read(path, region)
     together = Barrier(THREADS)
 
     def work(_number: int) -> np.ndarray:
         together.wait(30)
-        slide = open_slide(path, mpp=0.5)
-        pixels = slide.read(region, 0.5)
-        slide.close()
-        return pixels
+        return read(path, region)
 
     with ThreadPoolExecutor(THREADS) as threads:
         for pixels in threads.map(work, range(THREADS)):
@@ -59,8 +63,8 @@ def test_threads_that_open_a_slide_at_once_read_the_same(slide_of, kind: str) ->
 def test_a_slide_of_another_thread_is_read_and_closed_here(slide_of, kind: str) -> None:
     path, region = slide_of(kind), Region(0, 0, 256, 256)
     with ThreadPoolExecutor(1) as thread:
-        slide = thread.submit(open_slide, path).result()
-    np.testing.assert_array_equal(slide.read(region, 0.5), open_slide(path).read(region, 0.5))
+        slide = thread.submit(open_slide, path, 0.5).result()
+    np.testing.assert_array_equal(slide.read(region, 0.5), read(path, region))
     slide.close()
 
 
