@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures import tissue
+from PIL import Image
 from scripted import ScriptedClient
 from settling import settled
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, SegmentedLayout
-from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.slides import ArraySlide, Region, Slide, open_slide
 from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import StyleChoice
@@ -477,3 +478,31 @@ def test_a_diameter_out_of_range_is_reported_and_nothing_starts(
     session.segmentation.segment()
     assert "cell diameter is 1000 µm" in session.segmentation.problem
     assert not session.busy and not client.segmenting
+
+
+def test_a_slide_is_opened_in_the_background(session, tmp_path) -> None:
+    path = tmp_path / "case 8.png"
+    pixels = np.random.default_rng(1).integers(0, 255, (700, 900, 3), np.uint8)
+    Image.fromarray(pixels).save(path, dpi=(50_800, 50_800))
+    threads: list[str] = []
+    failures: list[str] = []
+
+    def work() -> Slide:
+        threads.append(threading.current_thread().name)
+        return open_slide(path)
+
+    session.background.compute(work, session.slides.set, failures.append)
+    assert session.slides.current.name == "case 7"  # the caller does not wait
+    session.wait(20, until=lambda: not session.background.busy)
+    assert session.slides.current.name == "case 8.png" and failures == []
+    assert threads[0].startswith("pixcell-compute")
+    item = session.regions.add((450, 350))
+    session.wait(20)
+    assert item is not None and item.embedding is not None
+    path.write_bytes(path.read_bytes()[:2000])
+    session.background.compute(work, session.slides.set, failures.append)
+    session.wait(20, until=lambda: not session.background.busy)
+    assert failures == [
+        "“case 8.png” is damaged or cut short and cannot be read in full. Copy it again from its "
+        "source."
+    ]

@@ -12,6 +12,7 @@ from qtpy.QtGui import QGuiApplication
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.layers.measured import COLOURS
+from napari_pixcell.ui.results.measured_table import MeasuredTable
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,29 @@ def test_rows_can_be_copied_saved_and_removed(
     assert studio.session.measures.rows == []
     assert section.outcome.isHidden()
     assert studio.link.find("measured") is None
+
+
+@pytest.mark.parametrize("width", [300, 330, 700])
+def test_the_columns_that_matter_are_in_view(section, studio, qtbot, settle, width: int) -> None:
+    long = "Invasive margin of the second tumour, next to the vessel"
+    studio.session.regions.rename(1, long)
+    section.header.setChecked(True)
+    click(section.tissue_button)
+    settle(studio)
+    table = MeasuredTable(studio.session.measures)
+    qtbot.addWidget(table)
+    table.setStyleSheet(studio.styleSheet())
+    table.resize(width, 120)
+    table.show()
+    table.refresh()
+    qtbot.wait(1)
+    end = table.columnViewportPosition(3) + table.columnWidth(3)
+    assert end <= table.viewport().width()
+    for column in range(1, 4):
+        header = table.horizontalHeader().sectionSizeHint(column)
+        assert table.columnWidth(column) >= max(table.sizeHintForColumn(column), header)
+    assert table.columnWidth(0) >= 64
+    assert (table.columnWidth(0) < table.sizeHintForColumn(0)) == (width < 600)
+    name, *others = table.rows.index(0, 0).data(Qt.ItemDataRole.ToolTipRole).splitlines()
+    assert name == f"Image: {long} · tissue"
+    assert [line.split(":")[0] for line in others[:3]] == ["Positive", "H-score", "Nuclei"]

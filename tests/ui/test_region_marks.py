@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from mouse import drag
 from numpy.typing import NDArray
 from pictures import tissue
 from scipy import ndimage
@@ -134,12 +135,42 @@ def test_frames_are_as_wide_at_any_zoom_and_follow_their_boxes(open_on) -> None:
     assert abs(width() - before) <= 1
 
 
+def test_a_frame_follows_its_box_while_it_is_dragged(open_on) -> None:
+    studio = open_on(SLIDES["mid-tone"])
+    layer = studio.link.find("regions")
+    studio.viewer.layers.selection.active = layer
+    centre = layer.data[1].mean(axis=0)[-2:]
+    places = []
+
+    def moved(_event: object = None) -> None:
+        row, column = corner(studio)
+        at = layer.data[1].min(axis=0) - layer.data[0].min(axis=0)
+        row, column = (np.array((row, column)) + at * studio.viewer.scene.camera.zoom).round()
+        strip = rendered(studio)[int(row) + 10, int(column) - 4 : int(column)]
+        places.append((float(at[1]), float(contrast(strip.max(), strip.min()))))
+
+    layer.mouse_drag_callbacks.append(lambda *_: _each_move(moved))
+    drag(layer, *(tuple(np.add(centre, (0, x))) for x in (0, 6, 12)))
+    layer.mouse_drag_callbacks.pop()
+    assert len({at for at, _ in places}) > 1
+    assert min(seen for _, seen in places) >= LINE_CONTRAST
+
+
+def _each_move(act: Callable[[], None]) -> Iterator[None]:
+    """Act at every step of a drag, after napari's own callback."""
+    while True:
+        yield
+        act()
+
+
 def test_the_names_go_with_the_text_of_their_layer(letters, open_on) -> None:
     studio = open_on(SLIDES["black"])
     layer = studio.link.find("regions")
     layer.text.visible = False
     assert (rendered(studio)[letters] < 0.1).all()
-    layer.text.visible = True
+    layer.text.visible, layer.visible = True, False
+    assert (rendered(studio)[letters] < 0.1).all()
+    layer.visible = True
     assert np.median(rendered(studio)[letters]) > 0.7
 
 

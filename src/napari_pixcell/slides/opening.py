@@ -24,6 +24,9 @@ INDEXES = {
 def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
     """Open a slide: a whole-slide image, a TIFF, or a plain image.
 
+    This may be called in any thread, and takes seconds for a large plain image, which is decoded
+    as a whole. The slide may be read in other threads.
+
     Parameters
     ----------
     mpp : float, optional

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, Qt
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_pixcell.studio.measures import Measured, Measures
@@ -18,6 +18,9 @@ H_SCORE = "Percentage of 1+, plus 2 × that of 2+, plus 3 × that of 3+: 0 to 30
 BROWN = "Share of the tissue area at 1+ or higher"
 SOURCE = "Source of the nuclei: the layout, or a segmentation of the image"
 MOST_ROWS = 5  # visible without scrolling
+IN_VIEW = 4  # columns in view at any width: the first one is elided to make room for the others
+NUCLEI, CLASSES = 3, (6, 7, 8)  # columns with numbers of nuclei
+NARROWEST = 64  # px of the first column
 
 
 def _share(value: float) -> str:
@@ -76,7 +79,7 @@ class MeasuredModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.staining.warning or f"{row.name}, nuclei from {row.nuclei_from}"
+            return _about(row)
         return None
 
     def headerData(
@@ -100,6 +103,8 @@ class MeasuredTable(QTableView):
         self.setModel(self.rows)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setCornerButtonEnabled(False)
         self.setAccessibleName("IHC measurements")
         self.setToolTip("Click a row to colour its nuclei. Ctrl+C copies and Delete removes rows.")
@@ -122,8 +127,7 @@ class MeasuredTable(QTableView):
         resized = len(rows) != len(self.rows.rows)
         self.rows.show(rows)
         if resized:
-            self.resizeColumnsToContents()
-            self.setColumnWidth(0, min(self.columnWidth(0), 120))
+            self._fit()
         if chosen in rows and self.currentIndex().row() != rows.index(chosen):
             self.selectRow(rows.index(chosen))
         shown = min(max(1, len(rows)), MOST_ROWS)
@@ -131,6 +135,20 @@ class MeasuredTable(QTableView):
         height = self.horizontalHeader().sizeHint().height() + 22 * shown + bar + 4
         if height != self.height():
             self.setFixedHeight(height)
+
+    def _fit(self) -> None:
+        """Size the columns to their contents, the first one to the width that is left."""
+        self.resizeColumnsToContents()
+        for column in CLASSES:  # their numbers change with the thresholds
+            self.setColumnWidth(column, max(self.columnWidth(column), self.columnWidth(NUCLEI)))
+        others = sum(self.columnWidth(column) for column in range(1, IN_VIEW))
+        left = max(NARROWEST, self.viewport().width() - others)
+        self.setColumnWidth(0, min(self.columnWidth(0), left))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        if event is not None and event.size().width() != event.oldSize().width():
+            self._fit()
 
     def copy(self) -> None:
         """Copy the selected rows, or all, in a format that spreadsheets accept."""
@@ -167,6 +185,12 @@ class MeasuredTable(QTableView):
         rows = self.measures.rows
         if at.row() < len(rows) and rows[at.row()] is self.measures.chosen:
             self.measures.show(rows[at.row()])
+
+
+def _about(row: Measured) -> str:
+    """Return all columns of a row, for its tooltip, with a warning first."""
+    values = [f"{title}: {text(row)}" for title, _meaning, text in COLUMNS]
+    return "\n".join([row.staining.warning, *values] if row.staining.warning else values)
 
 
 def _is_ours(event: QKeyEvent) -> bool:
