@@ -128,7 +128,6 @@ class PixCellStudio(Docked):
         if kept is not None:
             self.link.adopt()
             self.session.notices.note("slide", CAME_BACK)
-        self.session.recent.refresh()
         self.refresh()
         name_for_readers(self)
         calm_wheel(self)
@@ -158,6 +157,8 @@ class PixCellStudio(Docked):
             # Only when a slide comes or goes, because measuring the columns is slow; and only once
             # the sections that have just appeared are laid out.
             self._fitted = there
+            if not there:
+                self.session.recent.refresh()
             QTimer.singleShot(0, self._fit)
 
     def _show_results(self) -> None:

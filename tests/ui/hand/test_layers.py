@@ -118,3 +118,23 @@ def test_a_variant_that_appears_while_one_paints_is_never_painted_on(
     hand.drag(*stroke)
     settle(ready)
     assert (tools.layer.data != before).any()
+
+
+def test_h_shows_the_original_without_outlines_while_it_is_held(
+    ready, client, hand, press_on, settle
+) -> None:
+    press_on(ready, ready.region.add_button)
+    press_on(ready, ready.layout_.segmentation.segment_button)
+    press_on(ready, ready.footer.generate_button)
+    client.play()
+    settle(ready)
+    before = visible(hand)
+    assert {"Layout · Region 1", "Synthetic preview"} <= before
+    region = ready.session.regions.active.region
+    hand.move(ready.link.slide_layer.data_to_world((region.y + 20, region.x + 20)))
+    hand.viewer.window._qt_viewer.canvas.native.setFocus()
+    with hand.holding("h"):
+        settle(ready)
+        assert before - visible(hand) == {"Layout · Region 1", "Synthetic preview"}
+    settle(ready)
+    assert visible(hand) == before

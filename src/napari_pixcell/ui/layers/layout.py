@@ -26,6 +26,8 @@ class LayoutLayers(SessionLayer):
         self.tools = LayoutTools(stack, self.note_edited)
         stack.connect_to(self.session.layouts.changed, self._show)
         stack.connect_to(self.session.layouts.wanted, self.count_edited)
+        self._aside: Labels | None = None  # hidden while one peeks at the tissue
+        stack.connect_to(self.session.gallery.peeked, self._peek)
 
     def removed(self, layer: Labels) -> None:
         number = layer.metadata["region"]
@@ -64,6 +66,16 @@ class LayoutLayers(SessionLayer):
                     self.tools.choose(tool)
         if item.layout is not None:
             self.session.gallery.show_none(item.number)
+
+    def _peek(self) -> None:
+        """Hide the outlines too while the original is shown."""
+        aside, self._aside = self._aside, None
+        with self.stack.own():
+            if aside is not None and aside in self.stack.viewer.layers:
+                aside.visible = True
+            layer = self.find(self.session.gallery.peeking)
+            if layer is not None and layer.visible:
+                layer.visible, self._aside = False, layer
 
     def _add(self, item: RegionItem) -> None:
         assert item.layout is not None

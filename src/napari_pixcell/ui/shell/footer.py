@@ -181,8 +181,11 @@ class Footer(QFrame):
         elif put_off:
             show("", f"{note} {put_off}".strip(), "Resume jobs", session.queue.resume_put_off)
         elif offer is not None:
-            said, dismiss = f"{note} {offer.sentence()}".strip(), session.saver.dismiss_offers
-            show("", said, "Open session", session.restoring.open_offer, dismiss=dismiss)
+            others = len(session.saver.offers) - 1
+            more = f"{others} more in the ⋯ menu." if others else ""
+            said = " ".join(filter(None, (note, offer.sentence(), more)))
+            act, dismiss = session.restoring.open_offer, session.saver.dismiss_offers
+            show("", said, "Open session", act, dismiss=dismiss)
         elif note:
             show("", note, dismiss=away)
         else:
