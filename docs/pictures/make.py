@@ -19,6 +19,7 @@ from qtpy.QtTest import QTest
 from window import HOME, Window, click, settle
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.key_table import KEYS, key_list, show_words
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.review.dock import ReviewPairs
 
@@ -43,6 +44,7 @@ def opened(theme: str = "dark", regions: int = 2) -> Window:
     shutil.rmtree(slide().with_suffix(".pixcell"), ignore_errors=True)
     window = Window(HERE, theme)
     window.studio.actions.open(slide())
+    window.wait(lambda: window.session.slides.ready)
     settle(0.5)
     for place in (FIRST, SECOND)[:regions]:
         window.region(*place)
@@ -82,14 +84,11 @@ def queue_and_live(window: Window) -> None:
     ask(window, 2, 77, 20)
     session.regions.activate(1)
     window.look_at(session.regions.active)
-    window.fold(window.studio.region, window.studio.style_, window.studio.layout_)
     window.wait(lambda: queue.current.made == 1 and queue.current.done > 30)
-    window.scroll_to(window.studio.generate)
     window.photograph("queue", 0.1)
     click(window.studio.results.queue.cancel_all)
     window.rest()
     click(window.studio.results.queue.clear)
-    window.fold()
     ask(window, 4, 1234, 100)
     window.wait(lambda: queue.current.done > 35)
     window.scroll_to(window.studio.layout_)
@@ -109,7 +108,6 @@ def results(window: Window) -> None:
     session.regions.activate(1)
     strip = studio.results.strip
     first = session.gallery.results[0]
-    window.scroll_to(studio.results)
     click(strip.viewport(), strip.centre_of(first.number))
     session.gallery.star_looked()
     second = session.gallery.results[1]
@@ -117,13 +115,11 @@ def results(window: Window) -> None:
     click(studio.results.swipe)
     window.look_at(session.regions.active)
     studio.results.divider.setValue(450)
-    window.scroll_to(studio.results)
     window.photograph("results")
     studio.results.swipe.setChecked(False)
-    window.unfold(studio.results.keys)
-    window.scroll_to(studio.results.swipe)
-    window.photograph("keys")
-    studio.results.keys.button.setChecked(False)
+    keys = show_words(studio.window(), KEYS, key_list())
+    window.photograph_widget(keys, "keys")
+    keys.close()
     session.gallery.show_none(1)
 
 
@@ -188,7 +184,7 @@ def similar(window: Window) -> None:
     model = session.settings.model
     tall = height * session.slides.current.mpp / (model.tile * model.mpp)
     window.look(0.5, 0.5, tall * 1.04)
-    window.scroll_to(studio.slide)
+    window.scroll_to(studio.region)
     window.photograph("similar")
     click(studio.region.similar.close_button)
     window.rest()
@@ -309,7 +305,7 @@ def sessions(theme: str = "dark") -> None:
     window.rest()
     window.session.regions.activate(1)
     window.look_at(window.session.regions.active)
-    window.scroll_to(window.studio.slide)
+    window.scroll_to(window.studio.region)
     window.photograph("session-open")
     window.close()
 
@@ -317,14 +313,12 @@ def sessions(theme: str = "dark") -> None:
 def stains(window: Window) -> None:
     """Generate a virtual stain of the region, and measure it."""
     studio, session = window.studio, window.session
-    window.fold(studio.slide, studio.region, studio.style_, studio.layout_, studio.generate)
-    studio.stain.header.setChecked(True)
+    window.scroll_to(studio.stain)
     studio.stain.boxes["demo-ki67"].setChecked(True)
     settle(0.3)
     click(studio.stain.stain_button)
     window.rest()
     click(studio.results.swipe)
-    studio.measure.header.setChecked(True)
     click(studio.measure.variant_button)
     window.wait(lambda: session.measures.rows, 60)
     window.rest()
@@ -359,8 +353,7 @@ def two_regions(window: Window, name: str, steps: int) -> Path:
     for item in session.regions.current:
         session.regions.activate(item.number)
         window.segment()
-    studio.measure.header.setChecked(False)
-    studio.dataset.header.setChecked(True)
+    window.scroll_to(studio.dataset)
     session.settings.steps = steps
     choice = session.datasets.choice
     choice.name, choice.variations, choice.seeds = "Epithelium and stroma", 2, 2
@@ -397,10 +390,10 @@ def light() -> None:
     studio = window.studio
     window.segment()
     variants(window, 4)
-    window.scroll_to(studio.slide)
+    window.scroll_to(studio.region)
     window.photograph("light")
-    window.unfold(*folds(studio))
-    window.scroll_to(studio.generate)
+    window.unfold(studio.layout_.inventing, studio.generate.more)
+    window.scroll_to(studio.layout_.inventing)
     window.photograph("light-unfolded")
     window.close()
 
@@ -412,18 +405,30 @@ def narrow() -> None:
     window.segment()
     variants(window, 4)
     window.widen(320)
-    window.scroll_to(studio.slide)
+    window.scroll_to(studio.region)
     window.photograph_widget(studio, "narrow")
     window.scroll_to(studio.generate)
     window.photograph_widget(studio, "narrow-below")
     window.close()
 
 
-def folds(studio: object) -> list[object]:
-    """Return the foldable parts of the dock."""
-    from napari_pixcell.ui.arrange import More
-
-    return list(studio.findChildren(More))  # type: ignore[attr-defined]
+def first_steps() -> None:
+    """Show the window as a newcomer sees it: without a slide, and on the way to variants."""
+    shutil.rmtree(slide().with_suffix(".pixcell"), ignore_errors=True)
+    window = Window(HERE)
+    window.photograph("start")
+    studio = window.studio
+    studio.actions.open(slide())
+    window.wait(lambda: window.session.slides.ready)
+    window.look(*FIRST)
+    for name in ("region", "cells"):
+        click(studio.footer.guide_button)
+        window.rest()
+        window.photograph(name)
+    click(studio.footer.generate_button)
+    window.rest()
+    window.photograph("variants")
+    window.close()
 
 
 def wanted(*names: str) -> bool:
@@ -442,6 +447,8 @@ def run(scene: Callable[[Window], None], *names: str) -> None:
 
 
 if __name__ == "__main__":
+    if wanted("start", "region", "cells", "variants"):
+        first_steps()
     run(with_layout, "queue", "sharpening", "results", "keys", "grid", "grid-fields", "live")
     run(without_layout, "styles", "series", "similar", "strength", "part")
     run(stains, "stain")

@@ -22,6 +22,7 @@ BLUE, GREEN = (10, 108, 255), (24, 150, 60)
 
 
 def main() -> None:
+    """Generate four variants of a region of the sample, and draw the pictures."""
     session = Session(WorkerClient())
     session.slides.set(open_slide(SAMPLE_SLIDE), "sample")
     slide = session.slides.current
@@ -43,12 +44,14 @@ def main() -> None:
 
 
 def boxed(made: Image.Image) -> Image.Image:
+    """Draw the box of a region in the middle half."""
     quarter = SIDE // 4
     ImageDraw.Draw(made).rectangle((quarter, quarter, 3 * quarter, 3 * quarter), None, BLUE, 4)
     return made
 
 
 def outlined(tissue: NDArray[np.uint8], cells: NDArray[np.int32]) -> Image.Image:
+    """Return tissue with the outlines of its cells."""
     large = np.array(Image.fromarray(tissue).resize((SIDE, SIDE)))
     labels = np.array(Image.fromarray(cells.astype(np.int32)).resize((SIDE, SIDE), 0))
     large[find_boundaries(labels, mode="thick")] = GREEN
@@ -56,6 +59,7 @@ def outlined(tissue: NDArray[np.uint8], cells: NDArray[np.int32]) -> Image.Image
 
 
 def mosaic(variants: list[NDArray[np.uint8]]) -> Image.Image:
+    """Return four variants as a square."""
     made, half = Image.new("RGB", (SIDE, SIDE), "white"), SIDE // 2
     for index, variant in enumerate(variants):
         small = Image.fromarray(variant).resize((half - 2, half - 2))
@@ -64,6 +68,7 @@ def mosaic(variants: list[NDArray[np.uint8]]) -> Image.Image:
 
 
 def save(name: str, picture: Image.Image) -> None:
+    """Save a picture into the package."""
     INTO.mkdir(exist_ok=True)
     picture.save(INTO / f"{name}.jpg", quality=85)
 

@@ -90,12 +90,14 @@ class Window:
     def region(self, y: float, x: float) -> Any:
         """Go to a position, as fractions of the slide, and add a region there."""
         self.look(y, x)
+        self.studio.tabs.bring(self.studio.region.add_button)
         click(self.studio.region.add_button)
         self.rest()
         return self.session.regions.active
 
     def segment(self) -> None:
         """Segment the nuclei of the active region."""
+        self.studio.tabs.bring(self.studio.layout_.segmentation.segment_button)
         click(self.studio.layout_.segmentation.segment_button)
         self.rest()
 
@@ -127,17 +129,14 @@ class Window:
             part.button.setChecked(True)
         settle(0.1)
 
-    def fold(self, *sections: Any) -> None:
-        """Fold these sections, and unfold all others."""
-        for section in self.studio.sections:
-            section.header.setChecked(section not in sections)
-        settle(0.1)
-
     def scroll_to(self, widget: QWidget, above: int = 4) -> None:
-        """Scroll the dock so that a widget is at its top."""
+        """Go to the tab of a widget, and scroll so that it is at the top."""
+        tabs = self.studio.tabs
+        tabs.bring(widget)
         settle(0.15)
-        place = widget.mapTo(self.studio.scroll.widget(), QPoint(0, 0))
-        self.studio.scroll.verticalScrollBar().setValue(place.y() - above)
+        page = tabs.page(tabs.currentIndex())
+        place = widget.mapTo(page.widget(), QPoint(0, 0))
+        page.verticalScrollBar().setValue(place.y() - above)
         settle(0.15)
 
     @property
