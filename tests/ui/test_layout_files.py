@@ -37,8 +37,10 @@ def test_buttons_import_a_mask_and_save_a_layout(region, settle, tmp_path, monke
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: chosen.pop(0))
     click(section.import_button)
     settle(region)
+    assert section.note.text() == "Read 2 cells." and not section.state.text()
+    click(section.messages.dismiss)
+    settle(region)
     assert section.state.text().startswith("2 cells ·") and "mask.tif" in section.state.text()
-    assert section.note.text() == "Read 2 cells."
     click(section.import_button)  # cancelled
     settle(region)
     monkeypatch.setattr(

@@ -30,6 +30,9 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert isinstance(studio, PixCellStudio)
     session = studio.session
     studio.actions.open(cmu_slide)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
+    qtbot.wait(60)
+    studio.generate.keep_seed.setChecked(True)
     studio.generate.count.setValue(2)
     studio.generate.steps.setValue(4)
     click(studio.region.add_button)
@@ -79,6 +82,7 @@ def test_a_published_family_of_tiny_widths_runs_through_the_dock(
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, model = studio.session, studio.header.model
     studio.actions.open(cmu_slide)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
     qtbot.wait(60)
     for name in names:
         family = get_family(name)

@@ -42,8 +42,9 @@ def test_the_section_offers_stains_when_none_is_installed(ready, monkeypatch, pr
     section = ready.stain
     monkeypatch.setattr(type(ready.session.staining), "installed", [])
     ready.refresh()
+    ready.tabs.bring(section.nothing)
     assert section.nothing.isVisible() and not section.stain_button.isVisible()
-    assert not section.some.isVisible() and not section.words.isVisible()
+    assert not section.some.isVisible() and not section.state.isVisible()
     press(section.get_button)
     assert ready.actions.manager.isVisible()
     ready.actions.manager.close()
@@ -62,12 +63,12 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     for name in ("HER2x", "Ki67x"):
         press(section.boxes[name])
     assert section.stain_button.text() == "Generate 2 stains"
-    assert "Most cells stay" in section.words.text()
+    assert "Most cells stay" in section.state.text()
     section.strength.setValue(0.3)
     section.start_from.setCurrentIndex(section.start_from.findData("noise"))
     section.start_from.activated.emit(2)
     settle(ready)
-    assert "not in the same positions" in section.words.text() and not section.slide_row.isVisible()
+    assert "not in the same positions" in section.state.text() and not section.slide_row.isVisible()
     section.start_from.setCurrentIndex(0)
     section.start_from.activated.emit(0)
     settle(ready)
@@ -123,8 +124,10 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, section = studio.session, studio.stain
     studio.actions.open(SAMPLE_SLIDE)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
+    qtbot.wait(60)
     click(studio.region.add_button)
-    section.training.more.button.click()
+    section.train_button.click()
     session.training.set(name="other", base="demo")
     for side, pixels in (("he", picture), ("ihc", picture[..., ::-1])):
         (tmp_path / side).mkdir()
@@ -133,6 +136,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     qtbot.wait(60)
     click(section.training.train_button)
+    section.training.close()  # the training goes on
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert (
         not session.notices.problems

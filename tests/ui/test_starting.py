@@ -20,52 +20,59 @@ def choose(panel, name: str) -> None:
 
 def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle, press) -> None:
     press(ready.region.add_button)
-    panel, generate, session = ready.generate.start, ready.generate, ready.session
-    assert panel.body.isHidden() and panel.button.text() == "Start from the region"
+    panel, footer, session = ready.generate.start, ready.footer, ready.session
+    assert panel.body.isHidden() and panel.button.text() == "Start from"
     panel.button.click()
     assert not panel.body.isHidden() and not panel.strength.isEnabled()
-    assert generate.honest.text()
+    assert footer.guide_button.text() == "Find the cells"
+    assert footer.generate_button.text() == "or generate without a layout"
     choose(panel, "tissue")
     settle(ready)
     panel.strength.setValue(0.3)
     settle(ready)
-    assert panel.button.text() == "Start from the tissue · 30 % change"
+    assert panel.button.text() == "Start from tissue"
+    assert panel.strength.value() == pytest.approx(0.3)
     assert panel.words.text().startswith("Most cells stay in position.")
-    assert not generate.honest.text() and not panel.feather.isVisible()
-    press(generate.generate_button)
+    assert not footer.guide_button.isVisible()  # the tissue has cells in place
+    assert "cell positions" not in footer.state.text() and not panel.feather.isVisible()
+    press(footer.generate_button)
     request = client.waiting[0][0]
     assert request.strength == 0.3 and request.part is None
     np.testing.assert_array_equal(request.start.unpack(), session.regions.active.pixels)
     choose(panel, "shown")
     settle(ready)
-    assert generate.generate_button.text() == "Show a variant to start from"
+    assert footer.generate_button.text() == "Show a variant to start from"
     choose(panel, "nothing")
     settle(ready)
-    assert generate.generate_button.isEnabled() and not panel.words.text()
+    assert footer.generate_button.isEnabled() and not panel.words.text()
+    client.play()
+    settle(ready)
+    assert footer.generate_button.text() == "Generate 4 variants"
+    assert footer.state.text().endswith("Without a layout, cell positions are not preserved.")
 
 
 def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     press(ready.region.add_button)
-    panel, generate = ready.generate.start, ready.generate
+    panel, footer = ready.generate.start, ready.footer
     panel.button.click()
     settle(ready)
     change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
-    assert generate.generate_button.text() == "Mark an area first"
+    assert footer.generate_button.text() == "Mark an area first"
     layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
-    assert generate.generate_button.text() == "Generate 4 variants in the marked area"
+    assert footer.generate_button.text() == "Generate 4 variants in the marked area"
     panel.feather.setValue(3)
     settle(ready)
-    press(generate.generate_button)
+    press(footer.generate_button)
     request = client.waiting[0][0]
     assert request.feather == 6
     np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.regions.active.part)
     panel.only_part.click()
     settle(ready)
-    assert generate.generate_button.text() == "Queue 4 variants"
+    assert footer.generate_button.text() == "Queue 4 variants"
     assert not panel.feather.isVisible()
 
 
@@ -74,6 +81,8 @@ def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtb
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, panel = studio.session, studio.generate.start
     studio.actions.open(SAMPLE_SLIDE)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
+    qtbot.wait(60)
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     session.settings.count, session.settings.steps = 1, 2

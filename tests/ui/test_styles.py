@@ -75,14 +75,15 @@ def test_the_slider_blends_two_styles(two, client, settle, press) -> None:
     style.balance.setValue(80)
     settle(two)
     assert state(style) == "20 % Region 2 · 80 % Region 1"
-    press(two.generate.generate_button)
+    press(two.footer.generate_button)
     assert client.waiting[-1][0].source.style == (("Region 2", 0.2), ("Region 1", 0.8))
     press(style.blend_button)
     assert session.regions.active.style == StyleChoice.of(2) and not style.balance.isVisible()
     pick(style.choice, "No style: any tissue")
     settle(two)
     assert state(style) == "No style: the model chooses the tissue"
-    assert not style.save_button.isVisible()
+    assert not style.save_button.isEnabled()
+    assert style.save_button.toolTip().startswith("There is no style to save yet\n")
 
 
 def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle, press) -> None:
@@ -128,6 +129,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch, pre
     press(style.save_button)
     assert "Saved as “Stroma A”" in style.note.text()
     assert entry(style.menu(), "Choose a saved style").isEnabled() is False
+    press(style.messages.dismiss)
     pick(style.choice, "Stroma A")
     settle(two)
     assert state(style) == "✓ saved (1 tile)"
@@ -174,8 +176,10 @@ def test_a_style_of_another_encoder_cannot_be_chosen(two, settle, monkeypatch) -
     settle(two)
     item = style.choice.model().item(style.choice.findText("Old"))
     assert not item.isEnabled() and "another model" in item.toolTip()
+    two.session.notices.say("style", "")
+    settle(two)
     assert "embed its tissue again" in style.state.text()
-    assert not two.generate.generate_button.isEnabled()
+    assert not two.footer.generate_button.isEnabled()
 
 
 def test_nothing_is_cut_off_while_three_styles_are_blended(two, settle) -> None:
@@ -200,6 +204,7 @@ def test_blends_and_variants_as_styles_with_the_real_worker(
         qtbot.wait(60)
 
     studio.actions.open(cmu_slide)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
     for centre in ((900, 1500), (1000, 600)):
         session.regions.add(centre)
     idle()

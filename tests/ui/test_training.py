@@ -8,15 +8,16 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pixcell.engine.events import Progress
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.sections.training import short
+from napari_pixcell.ui.sections.training import WIDTH, short
 
 
 def test_a_stain_is_trained_from_the_dock(
     ready, client, settle, tmp_path: Path, monkeypatch, press
 ) -> None:
     session, panel = ready.session, ready.stain.training
-    assert not panel.train_button.isVisible()  # folded away until it is wanted
-    press(panel.more.button)
+    assert not panel.isVisible()  # a dialog, until it is wanted
+    assert ready.stain.train_button.text() == "Train a stain…"
+    press(ready.stain.train_button)
     assert panel.train_button.isVisible() and not panel.train_button.isEnabled()
     assert panel.train_button.toolTip().startswith("Enter a name for the stain\n")
     assert panel.form["base"].currentData() == "demo-ki67"
@@ -35,7 +36,7 @@ def test_a_stain_is_trained_from_the_dock(
     assert panel.folders["he"].text() == "H&&E: he of the … of cases"
     assert panel.words.text() == "1 pair" and panel.form["aligned"].isEnabled()
     assert panel.train_button.text() == "Train my-her2" and panel.train_button.isEnabled()
-    assert ready.minimumSizeHint().width() <= 360
+    assert panel.minimumSizeHint().width() <= WIDTH and ready.minimumSizeHint().width() <= 360
     press(panel.train_button)
     ((request, tell),) = client.trainings
     assert (request.family, request.lora_steps, request.aligned) == ("demo", 1000, False)
@@ -43,6 +44,7 @@ def test_a_stain_is_trained_from_the_dock(
     settle(ready)
     assert panel.state.text().startswith("Step 50 of 3,000 · held-out error 0.61, best 0.61")
     assert (panel.bar.value(), panel.bar.maximum()) == (50, 3000)
+    assert ready.stain.train_button.text().startswith("Step 50 of 3,000 · held-out error 0.61")
     busy = session.training.why_not()
     fields = (panel.form[name] for name in ("name", "base", "lora", "aligned"))
     for control in (*fields, *panel.folders.values(), *panel.regions.values()):
@@ -50,6 +52,8 @@ def test_a_stain_is_trained_from_the_dock(
     press(panel.cancel_button)
     assert "Train again to resume." in ready.stain.note.text() and not session.notices.problems
     assert not panel.progress.isVisible() and panel.train_button.isEnabled()
+    assert ready.stain.train_button.text() == "Train a stain…"
+    panel.close()
 
 
 def test_long_names_are_cut_in_their_middle() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QBoxLayout,
@@ -23,6 +23,9 @@ from qtpy.QtWidgets import (
 )
 
 
+ARROW = QSize(11, 11)  # small, so that four of them fit side by side
+
+
 class More(QWidget):
     """Advanced fields that fold away under an arrow."""
 
@@ -32,6 +35,7 @@ class More(QWidget):
         self.button.setText(title)
         self.button.setToolTip(tip)
         self.button.setCheckable(True)
+        self.button.setIconSize(ARROW)
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
         self.body = QWidget()

@@ -172,7 +172,8 @@ class PixCellStudio(Docked):
 
     def _fit(self) -> None:
         """Require the width at which nothing is cut off, whatever the theme and its fonts."""
-        needed = max(self.tabs.needed_width, self.footer.minimumSizeHint().width())
+        tabs = self.tabs.needed_width if self.tabs.isVisible() else 0  # hidden, they are unstyled
+        needed = max(tabs, self.footer.minimumSizeHint().width())
         if needed > self.minimumWidth():
             self.setMinimumWidth(needed)
 
