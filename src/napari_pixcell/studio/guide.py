@@ -22,7 +22,7 @@ CELLS, BUSY = "Find the cells", "Finding the cells…"
 
 
 @dataclass(frozen=True)
-class Step:
+class NextStep:
     """A step of the way, as a button shows it."""
 
     kind: Kind
@@ -44,23 +44,23 @@ class Guide:
     queue: JobQueue
     generator: Generator
 
-    def step(self) -> Step:
+    def step(self) -> NextStep:
         """Return the next step on the current slide."""
         if self.slides.current is None:
             opening = self.slides.opening
             words = f"Opening {opening}…" if opening else "Open a slide…"
-            return Step("open", words, "The slide is being opened" if opening else "")
+            return NextStep("open", words, "The slide is being opened" if opening else "")
         if not self.slides.ready:
-            return Step("pixel size", "Set the pixel size")
+            return NextStep("pixel size", "Set the pixel size")
         if self.models.missing:
-            return Step("model", f"Get {self.settings.model.title}…")
+            return NextStep("model", f"Get {self.settings.model.title}…")
         item = self.regions.active
         if item is None:
-            return Step("region", "Add a region here", self.regions.why_not())
+            return NextStep("region", "Add a region here", self.regions.why_not())
         if self._wants_cells(item):
             reason = self.layouts.why_no_cells() or self.segmentation.problem
-            return Step("cells", BUSY if item.layout_busy else CELLS, reason)
-        return Step("generate", self.generate_words(), self.generator.why_not())
+            return NextStep("cells", BUSY if item.layout_busy else CELLS, reason)
+        return NextStep("generate", self.generate_words(), self.generator.why_not())
 
     def generate_words(self) -> str:
         """Return what a generation would make, or why it cannot."""
