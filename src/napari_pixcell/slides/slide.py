@@ -232,12 +232,12 @@ class Slide:
         if self.mpp is None and self.note:
             raise PixCellError(
                 f"The pixel size of “{self.name}” cannot be used: {self.note}. Resample the slide "
-                "to square pixels, or enter one size (in the dock's Slide section, or with --mpp)."
+                "to square pixels, or enter one size (at the top of the dock, or with --mpp)."
             )
         if self.mpp is None:
             raise PixCellError(
                 f"The pixel size of “{self.name}” is unknown. Enter it in µm per pixel (in the "
-                "dock's Slide section, or with --mpp), for example 0.5 for a 20× scan."
+                "top of the dock, or with --mpp), for example 0.5 for a 20× scan."
             )
         return self.mpp
 

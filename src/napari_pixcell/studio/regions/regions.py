@@ -239,7 +239,7 @@ class Regions:
         if slide is None:
             raise PixCellError("No slide is open. Open one first.")
         if slide.mpp is None:
-            raise PixCellError("The pixel size is unknown. Set it in the Slide section.")
+            raise PixCellError("The pixel size is unknown. Set it at the top of the dock.")
         return snap(region, slide.shape, slide.mpp, self.settings.model, moved)
 
     def _emit(self) -> None:

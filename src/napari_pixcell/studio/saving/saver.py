@@ -246,7 +246,7 @@ class Saver:
             self.notices.note(
                 "slide",
                 "The folder of the slide is read-only. Your work is saved as "
-                f"“{book.folder.path.name}” in your own folder. “Session” shows the path.",
+                f"“{book.folder.path.name}” in your own folder. The ⋯ menu shows the path.",
             )
         elif first:
             self.notices.changed.emit()
@@ -263,7 +263,7 @@ class Saver:
         self.notices.say(
             "slide",
             f"Your work is not being saved ({reason}). Free some disk space, or choose another "
-            "folder with “Session”. Saving is retried.",
+            "folder by “Save session as…” in the ⋯ menu. Saving is retried.",
         )
 
     def _run(self, work: Callable[[], Any], done: Callable[[BaseException | None], None]) -> Any:

@@ -50,7 +50,7 @@ FIELDS = {
     "repair": flag(
         "Repair nuclei",
         "Find nuclei that do not follow their mask, and generate these "
-        "spots again, in as many rounds as the Generate section allows",
+        "spots again, in as many rounds as “Settings → Steps” allows",
     ),
     "drop_wrong": flag(
         "Drop wrong nuclei from masks", "Remove nuclei from the masks that the images do not show"
