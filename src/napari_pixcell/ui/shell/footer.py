@@ -19,7 +19,7 @@ from napari_pixcell.ui.widgets import LINK, PRIMARY, Bar, Text, allow, button
 
 BUTTON_PX = 36  # height of the blue button
 OPENING_SESSION = "Opening the session…"
-FREELY = "or generate without a layout"
+FREELY = "or without a layout"
 FREE = "Without a layout, cell positions are not preserved."
 TIPS: dict[Kind, str] = {
     "open": "Open a slide or an image file. You can also drop it here",
@@ -100,6 +100,7 @@ class Footer(QFrame):
             allow(self.guide_button, step.why_not)
         self.generate_button.setText(FREELY if beside else guide.generate_words())
         _restyle(self.generate_button, LINK if beside else PRIMARY)
+        self.generate_button.setAccessibleName("Generate without a layout" if beside else "")
         allow(self.generate_button, generator.why_not())
         self.guide_button.setVisible(not generating)
         self.generate_button.setVisible(generating or beside)

@@ -26,8 +26,8 @@ from napari_pixcell.ui.widgets import (
 UNKNOWN = "The file states no pixel size. Enter it once; it is remembered."
 MPP = "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan"
 CHIP = (
-    "QLabel { color: white; background: #8a5200; border-radius: 6px; padding: 0px 5px;"
-    " font-size: 10px; font-weight: bold; }"
+    "QLabel { color: white; background: #8a5200; border-radius: 6px; padding: 0px 4px;"
+    " font-size: 9px; font-weight: bold; }"
 )
 FLAT = (
     "QToolButton { border: none; background: transparent; padding: 1px 2px; }"
@@ -46,7 +46,6 @@ class Header(QWidget):
         self.name.setStyleSheet("font-weight: bold;")
         tip = "Correct the pixel size of the slide"
         self.mpp_button = tool_button("", tip, actions.correct_mpp, "Correct the pixel size")
-        self.mpp_button.setStyleSheet(FLAT)
         self.model = combo("", name="Model")
         self._offer_models()
         settings = session.settings
@@ -71,7 +70,9 @@ class Header(QWidget):
         unknown, fields = Text(UNKNOWN, AMBER), row(self.mpp, self.set_button)
         self.asking = boxed(column(None, unknown, fields, spacing=4))
         self.corrupt = Text(colour=AMBER)
+        self.mpp_button.setStyleSheet(FLAT + "QToolButton { font-size: 11px; }")
         line = row(self.name, self.mpp_button, self.model, self.chip, self.menu_button)
+        line.setSpacing(3)
         line.setStretch(0, 4)
         line.setStretch(2, 5)
         stack = column(self, line, self.asking, self.corrupt, spacing=3)
