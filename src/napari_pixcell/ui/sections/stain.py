@@ -63,8 +63,8 @@ class StainSection(Section):
         self.train_button = button("Train a stain…", tip, self.training.show)
         self.messages.add(self.warning)
         self.stack(self.nothing, self.some, self.how, self.slide_row)
-        buttons = (self.stain_button, self.enlarge_button, self.star_button, self.sheet_button)
-        self.add(*buttons, stretch=0)
+        self.stack(self.stain_button)
+        self.add(self.enlarge_button, self.star_button, self.sheet_button)
         self.add(self.train_button).addStretch(1)
 
     def refresh(self) -> None:
