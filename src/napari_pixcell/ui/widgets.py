@@ -56,7 +56,7 @@ QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(14
 """
 
 LINK = """
-QPushButton { background: transparent; border: none; padding: 1px 4px;
+QPushButton { background: transparent; border: none; padding: 1px;
               text-decoration: underline; }
 QPushButton:hover { background: rgba(128, 128, 128, 60); }
 QPushButton:disabled { color: rgb(140, 140, 140); }
