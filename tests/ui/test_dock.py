@@ -96,9 +96,7 @@ def test_an_unreadable_file_is_reported_by_name_until_it_is_put_away(
     assert not studio.footer.messages.dismiss.isVisible()
 
 
-def test_an_unknown_pixel_size_is_asked_for_once(
-    studio, tmp_path, qtbot, viewer, settle
-) -> None:
+def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer, settle) -> None:
     from PIL import Image as Picture
 
     path = tmp_path / "photo.png"

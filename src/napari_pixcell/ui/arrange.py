@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-
 ARROW = QSize(11, 11)  # small, so that four of them fit side by side
 
 
