@@ -80,7 +80,7 @@ def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     assert section.state.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
     assert not ready.style_.bar.isVisible()
-    assert ready.footer.generate_button.text() == "or generate without a layout"
+    assert ready.footer.generate_button.text() == "or without a layout"
     assert not ready.footer.state.text()  # it belongs to the generation, which is not next yet
     ready.session.layouts.set(2, np.ones((400, 600), np.int32), "painted")
     qtbot.wait(60)

@@ -32,7 +32,6 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     studio.actions.open(cmu_slide)
     qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
     qtbot.wait(60)
-    studio.generate.keep_seed.setChecked(True)
     studio.generate.count.setValue(2)
     studio.generate.steps.setValue(4)
     click(studio.region.add_button)

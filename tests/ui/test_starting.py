@@ -25,7 +25,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     panel.button.click()
     assert not panel.body.isHidden() and not panel.strength.isEnabled()
     assert footer.guide_button.text() == "Find the cells"
-    assert footer.generate_button.text() == "or generate without a layout"
+    assert footer.generate_button.text() == "or without a layout"
     choose(panel, "tissue")
     settle(ready)
     panel.strength.setValue(0.3)

@@ -59,7 +59,7 @@ QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(14
 # napari's theme gives disabled buttons a border, by which they would be larger than others.
 EVEN = "QPushButton:disabled { border: 0px; }"
 LINK = """
-QPushButton { background: transparent; border: none; padding: 1px 4px;
+QPushButton { background: transparent; border: none; padding: 1px;
               text-decoration: underline; }
 QPushButton:hover { background: rgba(128, 128, 128, 60); }
 QPushButton:disabled { color: rgb(140, 140, 140); background: transparent; border: 0px; }

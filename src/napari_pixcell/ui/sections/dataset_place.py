@@ -47,6 +47,7 @@ class PlacePanel(QWidget):
         self._cluster_line = boxed(row(self.cluster, self.choose_button, stretch=0))
         self.meaning = Text(small=True)
         line = row(QLabel("Where"), self.where, self.processes, stretch=1)
+        line.setSpacing(3)  # the longest entry needs the width
         column(self, line, self._gpu_line, self._cluster_line, self.meaning, spacing=3)
 
     def choose(self) -> None:

@@ -65,7 +65,7 @@ class Footer(QFrame):
         steps = row(self.guide_button, self.generate_button, stretch=(0, 1))
         progress = row(self.state, self.cancel_button, stretch=0)
         stack = column(self, self.messages, steps, self.bar, progress, spacing=3)
-        stack.setContentsMargins(8, 4, 8, 2)
+        stack.setContentsMargins(4, 4, 4, 2)
 
     @property
     def problem(self) -> Text:

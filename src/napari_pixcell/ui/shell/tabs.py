@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QScrollArea, QTabWidget, QWidget
 from napari_pixcell.ui.arrange import column, scrolled
 from napari_pixcell.ui.sections.base import Section
 
-SCROLL_BAR = 16
+SCROLL_BAR = 19  # px of a scroll bar in napari's theme, with the frame of the tabs
 
 
 class Tabs(QTabWidget):
@@ -27,7 +27,7 @@ class Tabs(QTabWidget):
         """Add a tab with sections below each other."""
         content = QWidget()
         stack = column(content, *sections, spacing=3)
-        stack.setContentsMargins(4, 4, 4, 4)
+        stack.setContentsMargins(3, 4, 3, 4)
         stack.addStretch(1)
         self.setTabToolTip(self.addTab(scrolled(content), title), tip)
 
