@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Shapes
 from napari.viewer import Viewer
 from numpy.typing import NDArray
+from qtpy.compat import isalive
 
 from napari_pixcell.ui.viewers import itself
 
@@ -37,6 +38,7 @@ class RegionMarks:
         self._layer: Shapes | None = None
         self._names: list[str] = []
         self._active: int | None = None
+        self._canvas: Any = None
         self._frames: Any = None
         self._halo: Any = None
         self._text: Any = None
@@ -88,23 +90,26 @@ class RegionMarks:
     def end(self) -> None:
         """Leave the layer to napari's own edges and text."""
         layer, self._layer = self._layer, None
+        if layer is None or not isalive(self._canvas):  # napari has closed the window
+            self._frames = self._halo = self._text = None
+            return
         for node in (self._frames, self._halo, self._text):
-            if node is not None:
-                node.parent = None
+            node.parent = None
         self._frames = self._halo = self._text = None
-        if layer is not None:
-            layer.events.set_data.disconnect(self.follow)
-            layer.text.events.visible.disconnect(self.follow)
-            layer.edge_color, layer.text.color = ACTIVE, NAME
+        layer.events.set_data.disconnect(self.follow)
+        layer.text.events.visible.disconnect(self.follow)
+        layer.edge_color, layer.text.color = ACTIVE, NAME
 
     def _begin(self, layer: Shapes) -> bool:
         from napari._vispy.visuals.text import Text  # with the fonts of napari's own
         from vispy.scene.visuals import Mesh
 
         self.end()
-        visual = itself(self._viewer).window._qt_viewer.canvas.layer_to_visual.get(layer)
+        canvas = itself(self._viewer).window._qt_viewer.canvas
+        visual = canvas.layer_to_visual.get(layer)
         if visual is None:
             return False
+        self._canvas = canvas.native
         self._layer, self._names, self._active = layer, [], None
         options = {
             "text": [""],
