@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.layers import region_marks
 from napari_pixcell.ui.layers.region_marks import FRAME_PX
 
 TEXT_CONTRAST, LINE_CONTRAST = 4.5, 3.0  # of WCAG
@@ -181,3 +182,11 @@ def test_a_closed_studio_leaves_frames_and_names_to_napari(open_on) -> None:
     studio.close_session()
     assert (layer.edge_color[:, 3] == 1).all()
     assert (rendered(studio) > 0.3).sum() > 500  # edges and text
+
+
+def test_nothing_is_drawn_once_napari_has_closed_its_window(open_on, monkeypatch) -> None:
+    studio = open_on(SLIDES["black"])
+    layer = studio.link.find("regions")
+    monkeypatch.setattr(region_marks, "isalive", lambda _canvas: False)
+    studio.close_session()
+    assert (layer.edge_color[:, 3] == 0).all()  # a change would draw on a canvas that is gone

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Shapes
 from napari.viewer import Viewer
 from numpy.typing import NDArray
+from qtpy.compat import isalive
 
 from napari_pixcell.ui.viewers import itself
 
 DARK = "#0b0e12"  # of the halo, and of the lines on both sides of a frame
 NAME, ACTIVE, OTHER = "#ffffff", "#ffd400", "#ffffff"
 FRAME_PX = (0.0, 1.0, 3.0, 4.0)  # outwards from the box: dark, coloured, dark
-GAP_PX, HALO_PX = 7, 2  # between a frame and its name; around letters
+GAP_PX = 7  # between a frame and its name
 SIZE = 12
-DIRECTIONS = 12  # in which a name is copied for its halo
+# vispy draws a letter where its distance field is above 0.5. Lower, the letter is wider.
+EDGE, HALO_EDGE = "const float center = 0.5;", "const float center = 0.04;"
 CLEAR = "transparent"
 
 
@@ -35,7 +38,9 @@ class RegionMarks:
         self._layer: Shapes | None = None
         self._names: list[str] = []
         self._active: int | None = None
+        self._canvas: Any = None
         self._frames: Any = None
+        self._halo: Any = None
         self._text: Any = None
 
     def show(self, layer: Shapes, names: Sequence[str], active: int | None) -> bool:
@@ -56,12 +61,10 @@ class RegionMarks:
         """
         if layer is not self._layer and not self._begin(layer):
             return False
-        if list(names) != self._names or self._active != active:
-            self._names, self._active = list(names), active
-            # Every name is its own halo first: copies on all sides, then itself on top.
-            self._text.text = [name for name in names for _ in range(DIRECTIONS + 1)] or [""]
-            once = [DARK] * DIRECTIONS + [NAME]
-            self._text.color = once * len(names) or [NAME]
+        self._active = active
+        if list(names) != self._names:
+            self._names = list(names)
+            self._halo.text = self._text.text = self._names or [""]
         layer.edge_color, layer.text.color = CLEAR, CLEAR
         self.follow()
         return True
@@ -72,55 +75,73 @@ class RegionMarks:
         if layer is None:
             return
         boxes = [_box(corners) for corners in layer.data]
+        named = boxes[: len(self._names)]
         self._frames.visible = bool(boxes)
-        self._text.visible = bool(boxes and self._names) and layer.text.visible
+        self._halo.visible = self._text.visible = bool(named) and layer.text.visible
         if not boxes:
             return
         pixel = 1 / float(self._viewer.scene.camera.zoom)
         vertices, faces, colours = _frames(boxes, self._active, pixel)
         self._frames.set_data(vertices=vertices, faces=faces, face_colors=colours)
-        angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
-        around = np.column_stack([np.cos(angles), np.sin(angles)]) * HALO_PX
-        offsets = np.add(np.vstack([around, (0, 0)]), (0, -GAP_PX)) * pixel
-        named = [np.add((left, top), offsets) for top, left, _, _ in boxes[: len(self._names)]]
-        self._text.pos = np.vstack(named or [(0, 0)])
+        if named:
+            above = [(left, top - GAP_PX * pixel) for top, left, _, _ in named]
+            self._halo.pos = self._text.pos = np.array(above, np.float32)
 
     def end(self) -> None:
         """Leave the layer to napari's own edges and text."""
         layer, self._layer = self._layer, None
-        for node in (self._frames, self._text):
-            if node is not None:
-                node.parent = None
-        self._frames = self._text = None
-        if layer is not None:
-            layer.events.set_data.disconnect(self.follow)
-            layer.text.events.visible.disconnect(self.follow)
-            layer.edge_color, layer.text.color = ACTIVE, NAME
+        if layer is None or not isalive(self._canvas):  # napari has closed the window
+            self._frames = self._halo = self._text = None
+            return
+        for node in (self._frames, self._halo, self._text):
+            node.parent = None
+        self._frames = self._halo = self._text = None
+        layer.events.set_data.disconnect(self.follow)
+        layer.text.events.visible.disconnect(self.follow)
+        layer.edge_color, layer.text.color = ACTIVE, NAME
 
     def _begin(self, layer: Shapes) -> bool:
         from napari._vispy.visuals.text import Text  # with the fonts of napari's own
         from vispy.scene.visuals import Mesh
 
         self.end()
-        visual = itself(self._viewer).window._qt_viewer.canvas.layer_to_visual.get(layer)
+        canvas = itself(self._viewer).window._qt_viewer.canvas
+        visual = canvas.layer_to_visual.get(layer)
         if visual is None:
             return False
+        self._canvas = canvas.native
         self._layer, self._names, self._active = layer, [], None
+        options = {
+            "text": [""],
+            "font_info": visual.font_info,
+            "font_size": SIZE,
+            "anchor_x": "left",
+            "anchor_y": "top",  # vispy's word for letters that stand above their position
+            "parent": visual.node,
+        }
         self._frames = Mesh(parent=visual.node)
-        self._text = Text(
-            text=[""],
-            font_info=visual.font_info,
-            font_size=SIZE,
-            anchor_x="left",
-            anchor_y="top",  # vispy's word for letters that stand above their position
-            parent=visual.node,
-        )
-        for order, node in enumerate((self._frames, self._text), 1):
+        self._halo = _halo_class()(color=DARK, **options)
+        self._text = Text(color=NAME, **options)
+        for order, node in enumerate((self._frames, self._halo, self._text), 1):
             node.set_gl_state("translucent", depth_test=False, cull_face=False)
             node.order = order
         layer.events.set_data.connect(self.follow)
         layer.text.events.visible.connect(self.follow)
         return True
+
+
+@cache
+def _halo_class() -> Any:
+    """Return a class of napari's text whose letters are wider, by less than two pixels."""
+    from napari._vispy.visuals.text import Text
+
+    class Halo(Text):
+        _shaders: ClassVar = {
+            **Text._shaders,
+            "fragment": Text._shaders["fragment"].replace(EDGE, HALO_EDGE),
+        }
+
+    return Halo
 
 
 def _box(corners: NDArray[Any]) -> tuple[float, float, float, float]:
@@ -137,9 +158,10 @@ def _frames(
 
     vertices: list[tuple[float, float]] = []
     faces: list[tuple[int, int, int]] = []
-    colours: list[str] = []
+    colours: list[int] = []  # indices of the palette
+    palette = ColorArray([DARK, OTHER, ACTIVE]).rgba.astype(np.float32)
     for index, (top, left, bottom, right) in enumerate(boxes):
-        bright = ACTIVE if index == active else OTHER
+        bright = 2 if index == active else 1
         first = len(vertices)
         for away in (px * pixel for px in FRAME_PX):
             vertices += [
@@ -148,13 +170,9 @@ def _frames(
                 (right + away, bottom + away),
                 (left - away, bottom + away),
             ]
-        for ring, colour in enumerate((DARK, bright, DARK)):
+        for ring, colour in enumerate((0, bright, 0)):
             for corner in range(4):
                 a, b = first + 4 * ring + corner, first + 4 * ring + (corner + 1) % 4
                 faces += [(a, b, a + 4), (b, b + 4, a + 4)]
                 colours += [colour, colour]
-    return (
-        np.array(vertices, np.float32),
-        np.array(faces, np.uint32),
-        ColorArray(colours).rgba.astype(np.float32),
-    )
+    return np.array(vertices, np.float32), np.array(faces, np.uint32), palette[colours]
