@@ -39,6 +39,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run first what needs the shared worker: processes steal from the end, and each starts one."""
+    items.sort(key=lambda item: "running_worker" not in getattr(item, "fixturenames", ()))
+
+
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
 
 
