@@ -256,7 +256,7 @@ def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path, ma
     begun, request = made["begun"], request_of(tmp_path / "whole")
     shutil.copytree(begun, tmp_path / "whole")
     calls, counts = count(lambda: work(tmp_path / "whole")), []
-    for number in range(calls - 1, 0, -3):
+    for number in range(calls - 1, 0, -5):
         root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
         shutil.copytree(begun, root / "data")
         request = request_of(root / "data")
