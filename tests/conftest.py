@@ -39,6 +39,20 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run first what needs the shared worker: processes steal from the end, and each starts one.
+
+    Of these the tests in ``worker`` come first, which start it in a hostile folder.
+    """
+    items.sort(
+        key=lambda item: (
+            "running_worker" not in getattr(item, "fixturenames", ()),
+            item.path.parent.name != "worker",
+        )
+    )
+
+
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
 
 

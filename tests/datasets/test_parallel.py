@@ -70,10 +70,29 @@ def alone(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Datasets to copy: made by one process alone, begun, and made in parts that are not joined."""
+    top = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXCELL_DATA_DIR", str(top / "user"))
+        begun = request_of(top / "begun")
+        prepare_dataset(begun, BlockEngine().run, lambda e: None, block=lambda family: 2)
+        shard(Path(shutil.copytree(top / "begun", top / "parts")), "0/1")
+        alone(top / "alone")
+    return {name: top / name for name in ("alone", "begun", "parts")}
+
+
+@pytest.fixture
+def expected(made: dict[str, Path]) -> list[dict[str, object]]:
+    """The rows of the dataset that one process makes."""
+    return rows_of(made["alone"])
+
+
 # -- the same dataset, however it is made --------------------------------------------------
 
 
-def test_shards_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
+def test_shards_make_the_dataset_that_one_process_makes(tmp_path: Path, expected, made) -> None:
     folder = tmp_path / "shards"
     for text in ("2/3", "0/3", "1/3"):  # whichever comes first prepares
         assert shard(folder, text) == {}
@@ -86,24 +105,26 @@ def test_shards_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
     joined = join_dataset(dataset)
     assert joined == JoinedDataset(PAIRS, PAIRS, 0, "")
     is_whole(folder, PAIRS)
-    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
-    made = Dataset(folder).description.to_dict() | {"id": 0, "created": 0}
-    assert made == Dataset(tmp_path / "alone").description.to_dict() | {"id": 0, "created": 0}
+    assert rows_of(folder) == expected
+    ours = Dataset(folder).description.to_dict() | {"id": 0, "created": 0}
+    assert ours == Dataset(made["alone"]).description.to_dict() | {"id": 0, "created": 0}
 
 
-def test_workers_make_the_dataset_that_one_process_makes(tmp_path: Path) -> None:
+def test_workers_make_the_dataset_that_one_process_makes(tmp_path: Path, expected) -> None:
     joined, events = with_workers(tmp_path / "two", workers=2)
     assert joined == JoinedDataset(PAIRS, PAIRS, 0, "")
     assert isinstance(events[-1], Finished) and not events[-1].cancelled
     shown = [event.message for event in events if isinstance(event, Progress)]
     assert "0 of 12 pairs, 2 workers" in shown and shown[-1] == "12 of 12 pairs"
     is_whole(tmp_path / "two", PAIRS)
-    assert rows_of(tmp_path / "two") == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(tmp_path / "two") == expected
     again, _ = with_workers(tmp_path / "two")  # nothing is left to make
     assert again == joined
 
 
-def test_a_dataset_is_begun_alone_and_resumed_by_workers_and_shards(tmp_path: Path) -> None:
+def test_a_dataset_is_begun_alone_and_resumed_by_workers_and_shards(
+    tmp_path: Path, expected
+) -> None:
     folder, engine = tmp_path / "data", BlockEngine()
     first = DatasetRequest(str(folder), drawn_recipe(), most=3)
     make_dataset(first, engine.run, lambda event: None, block=engine.at_once)
@@ -113,7 +134,7 @@ def test_a_dataset_is_begun_alone_and_resumed_by_workers_and_shards(tmp_path: Pa
     shard(folder, "0/2")
     join_dataset(Dataset(folder))
     is_whole(folder, PAIRS)
-    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(folder) == expected
 
 
 def test_more_than_a_thousand_pairs_are_in_folders_of_a_thousand(tmp_path: Path) -> None:
@@ -125,9 +146,8 @@ def test_more_than_a_thousand_pairs_are_in_folders_of_a_thousand(tmp_path: Path)
     assert dataset.pair_names(1100, True)[1] == "apart/masks/001/001100.tif"
 
 
-def test_pairs_in_several_folders_are_made_checked_and_recovered(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+def test_pairs_in_several_folders_are_made_checked_and_recovered(tmp_path: Path, made) -> None:
+    folder = Path(shutil.copytree(made["begun"], tmp_path / "data"))
     Dataset(folder).describe(pairs_per_folder=5)
     shard(folder, "0/2")
     make_dataset(DatasetRequest(str(folder)), BlockEngine().run, lambda event: None)
@@ -165,14 +185,14 @@ def test_a_large_dataset_has_chunks_of_whole_blocks_up_to_64_pairs(tmp_path: Pat
 # -- kills ---------------------------------------------------------------------------------
 
 
-def test_a_killed_worker_costs_only_its_chunk(tmp_path: Path) -> None:
+def test_a_killed_worker_costs_only_its_chunk(tmp_path: Path, expected) -> None:
     joined, events = with_workers(tmp_path / "data", parallel_engines.kills_itself, workers=2)
     assert (tmp_path / "acted").exists() and joined.pairs == PAIRS
     notices = [event.message for event in events if isinstance(event, Notice)]
     killed = "its worker was killed (signal 9), perhaps for lack of memory."
     assert notices == [f"Pairs 6 to 7 are retried: {killed}"]
     is_whole(tmp_path / "data", PAIRS)
-    assert rows_of(tmp_path / "data") == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(tmp_path / "data") == expected
 
 
 COORDINATE = """
@@ -185,7 +205,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_coordinator_resumes_where_it_stopped(tmp_path: Path) -> None:
+def test_a_killed_coordinator_resumes_where_it_stopped(tmp_path: Path, expected) -> None:
     folder, script = tmp_path / "data", tmp_path / "coordinate.py"
     script.write_text(COORDINATE)
     here = Path(__file__).parent
@@ -197,12 +217,11 @@ def test_a_killed_coordinator_resumes_where_it_stopped(tmp_path: Path) -> None:
     joined, _ = with_workers(folder)
     assert joined.pairs == PAIRS
     is_whole(folder, PAIRS)
-    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(folder) == expected
 
 
-def test_a_part_that_was_joined_before_a_kill_counts_once(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    shard(folder, "0/1")
+def test_a_part_that_was_joined_before_a_kill_counts_once(tmp_path: Path, made) -> None:
+    folder = Path(shutil.copytree(made["parts"], tmp_path / "data"))
     kept = {path: path.read_bytes() for path in part_paths(folder)}
     join_dataset(Dataset(folder))
     (folder / PARTS).mkdir()
@@ -212,37 +231,37 @@ def test_a_part_that_was_joined_before_a_kill_counts_once(tmp_path: Path) -> Non
     is_whole(folder, PAIRS)
 
 
-def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    shard(folder, "0/1")
+def test_a_shard_that_was_killed_before_its_part_generates_nothing_again(
+    tmp_path: Path, expected, made
+) -> None:
+    folder = Path(shutil.copytree(made["parts"], tmp_path / "data"))
     part_paths(folder)[3].unlink()
     engine = BlockEngine()
     shard(folder, "0/1", engine)
     assert not any("Batch" in type(request).__name__ for request in engine.asked)
     join_dataset(Dataset(folder))
     is_whole(folder, PAIRS)
-    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(folder) == expected
 
 
-def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path) -> None:
+def test_a_power_cut_loses_no_part_that_was_written_or_joined(tmp_path: Path, made) -> None:
     def work(folder: Path) -> None:
         make_shard(request, Shard(0, 6), BlockEngine(), lambda event: None)
         join_dataset(Dataset(folder))
 
-    def made(folder: Path) -> dict[int, dict[str, Any]]:
+    def counted(folder: Path) -> dict[int, dict[str, Any]]:
         rows = [row for path in part_paths(folder) for row in read_part(path).rows]
         return {row["index"]: row for row in (*rows, *Dataset(folder).rows())}
 
-    begun, request = tmp_path / "begun", request_of(tmp_path / "whole")
-    prepare_dataset(request_of(begun), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    begun, request = made["begun"], request_of(tmp_path / "whole")
     shutil.copytree(begun, tmp_path / "whole")
     calls, counts = count(lambda: work(tmp_path / "whole")), []
-    for number in range(calls - 1, 0, -3):
+    for number in range(calls - 1, 0, -5):
         root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
         shutil.copytree(begun, root / "data")
         request = request_of(root / "data")
         assert power_cut(number, lambda root=root: work(root / "data"), root, kept)
-        rows = made(kept / "data")
+        rows = counted(kept / "data")
         for row in rows.values():
             for name, sha256 in row["files"].items():
                 data = (kept / "data" / name).read_bytes()
@@ -291,9 +310,11 @@ def test_a_run_in_which_every_pair_fails_stops(tmp_path: Path) -> None:
         shard(tmp_path / "b", "0/2", parallel_engines.refuses_all())
 
 
-def test_a_full_disk_stops_the_run_and_loses_nothing(small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_run_and_loses_nothing(
+    small_disk: Path, tmp_path: Path, expected, made
+) -> None:
     folder, filler = small_disk / "data", small_disk / "filler"
-    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+    shutil.copytree(made["begun"], folder)
     filler.touch()
     with pytest.raises(OSError, match="No space"), filler.open("ab", buffering=0) as file:
         while True:
@@ -304,12 +325,11 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(small_disk: Path, tmp_path:
     assert shard(folder, "0/1") == {}
     join_dataset(Dataset(folder))
     is_whole(folder, PAIRS)
-    assert rows_of(folder) == rows_of(alone(tmp_path / "alone"))
+    assert rows_of(folder) == expected
 
 
-def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    prepare_dataset(request_of(folder), BlockEngine().run, lambda e: None, block=lambda family: 2)
+def test_a_part_of_other_weights_is_refused_by_name(tmp_path: Path, made) -> None:
+    folder = Path(shutil.copytree(made["begun"], tmp_path / "data"))
     known = Dataset(folder).description.weights
     for text, sha256 in (("0/2", "one"), ("1/2", "other")):
         engine = BlockEngine()
@@ -379,8 +399,8 @@ def test_a_shard_waits_for_the_preparation_only_so_long(tmp_path: Path) -> None:
         make_shard(request_of(folder), Shard(), BlockEngine(), lambda event: None, wait=0)
 
 
-def test_a_dataset_in_work_on_another_machine_is_refused(tmp_path: Path) -> None:
-    folder = alone(tmp_path / "data")
+def test_a_dataset_in_work_on_another_machine_is_refused(tmp_path: Path, made) -> None:
+    folder = Path(shutil.copytree(made["alone"], tmp_path / "data"))
     owner = folder / ".owner.json"
     owner.write_text('{"process": 7, "host": "node07", "since": "2026-01-02T03:04:05+00:00"}')
     with pytest.raises(PixCellError, match=r"Process 7 on node07 \(since .*delete .owner.json"):
@@ -389,9 +409,8 @@ def test_a_dataset_in_work_on_another_machine_is_refused(tmp_path: Path) -> None
     assert join_dataset(Dataset(folder)).pairs == PAIRS and not owner.exists()
 
 
-def test_a_damaged_part_is_refused_by_name(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    shard(folder, "0/1")
+def test_a_damaged_part_is_refused_by_name(tmp_path: Path, made) -> None:
+    folder = Path(shutil.copytree(made["parts"], tmp_path / "data"))
     path = part_paths(folder)[1]
     lines = path.read_text().splitlines(keepends=True)
     for damage in ("", "".join(lines[1:]), lines[0] + '{"row": 1}\n', lines[0] + '{"row": {}}\n'):

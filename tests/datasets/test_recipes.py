@@ -420,7 +420,7 @@ def test_damaged_recipes_are_accepted_or_refused_in_words() -> None:
     write_labels(Path("c.tif"), CELLS.astype(np.int32), 0.5)
     value, rng, refused = whole_recipe(), random.Random(17), 0
     assert count_pairs(DatasetRecipe.from_dict(value)) > 4
-    for _ in range(200):
+    for _ in range(100):
         try:
             read = DatasetRecipe.from_dict(damaged(value, rng))
             assert DatasetRecipe.from_dict(json.loads(json.dumps(read.to_dict()))) == read
@@ -428,4 +428,4 @@ def test_damaged_recipes_are_accepted_or_refused_in_words() -> None:
         except PixCellError as error:
             refused += 1
             assert str(error).count("\n") <= 4 and "Use another value" not in str(error)
-    assert refused > 150
+    assert refused > 75

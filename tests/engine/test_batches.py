@@ -37,9 +37,7 @@ SKIPPING = Preset("skipping", "", whole_every=2, layout_every=2, guided=(0.0, 0.
 @pytest.fixture(scope="module")
 def halved() -> Engine:
     """Hold the demo family with half of its blocks."""
-    engine = Engine(torch.device("cpu"))
-    del engine.load("demo").transformer.transformer_blocks[BLOCKS:]
-    return engine
+    return shallow_engine(BLOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def test_a_batch_equals_its_images_made_alone(
 ) -> None:
     monkeypatch.setitem(presets.PRESETS, SKIPPING.name, SKIPPING)
     changes = {"preset": name} if with_layout else {"preset": name, "layout": None}
-    asked = [replace(request, **changes) for request in requests]
+    asked = [replace(request, **changes) for request in (requests[0], requests[2])]
     models = halved.load("demo")
     with torch.inference_mode():
         members = [(prepare(one, models), one.seed) for one in asked]

@@ -197,7 +197,7 @@ def test_a_layout_steers_every_window(engine: Engine, styles: PackedArray) -> No
     labels = np.zeros((384, 500), np.uint16)
     for i, (y, x) in enumerate((y, x) for y in range(20, 380, 40) for x in range(20, 490, 40)):
         labels[y - 8 : y + 8, x - 8 : x + 8] = i + 1
-    request = ask(styles, layout=PackedArray.pack(labels), steps=4, guidance=1.5)
+    request = ask(styles, layout=PackedArray.pack(labels), steps=3, guidance=1.5)
     image = picture(run(engine, request)).astype(float).mean(axis=2)
     for y, x in ((0, 0), (0, 250), (128, 0), (128, 250)):
         part, cells = (a[y : y + 256, x : x + 250] for a in (image, labels > 0))
@@ -410,7 +410,7 @@ def test_tissue_of_partial_tiles_is_refused(engine: Engine) -> None:
 
 def test_a_canvas_has_no_seams_and_naive_tiling_has(engine: Engine, styles: PackedArray) -> None:
     style = PackedArray.pack(styles.unpack().reshape(4, 1, -1)[0])
-    ours = seam_ratio([picture(run(engine, ask(style, size=(768, 768), steps=12, seed=0)))])
+    ours = seam_ratio([picture(run(engine, ask(style, size=(640, 640), steps=6, seed=0)))])
     images = np.stack(pictures(run(engine, ask(style, size=None, steps=3, count=4))))
     side_by_side = images.reshape(2, 2, 256, 256, 3).swapaxes(1, 2).reshape(512, 512, 3)
     assert 0.85 <= ours <= 1.05

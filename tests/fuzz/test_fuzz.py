@@ -11,8 +11,8 @@ from readers import READERS
 
 CASES = Path(__file__).with_name("cases")
 SEED = 1
-INPUTS = {"sessions": 30, "datasets": 15, "tiles": 25, "weights": 25, "answers": 25}
-MOST_INPUTS = 80  # of a reader that is not named above
+INPUTS = {"sessions": 15, "datasets": 8, "tiles": 15, "weights": 12, "answers": 15}
+MOST_INPUTS = 50  # of a reader that is not named above
 PATIENCE = 120.0  # s; a test must not depend on how busy the machine is
 
 

@@ -14,10 +14,15 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, Request
 
 
-def shallow_engine() -> Engine:
+def shallow_engine(blocks: int = 1) -> Engine:
     """Hold the demo family with one of its eight blocks, for tests that judge no picture."""
     engine = Engine(torch.device("cpu"))
-    del engine.load("demo").transformer.transformer_blocks[1:]
+    models = engine.load("demo")
+    del models.transformer.transformer_blocks[blocks:]
+    # Its residuals for the other blocks would be computed, and not used.
+    assert models.controlnet is not None
+    del models.controlnet.transformer_blocks[blocks:]
+    del models.controlnet.controlnet_blocks[blocks:]
     return engine
 
 

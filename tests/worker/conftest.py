@@ -22,9 +22,12 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def client(log: Path) -> Iterator[WorkerClient]:
-    """A client whose worker started in the folder of its log, beside a hostile ``torch.py``."""
-    client = WorkerClient()
+def client(log: Path, running_worker: WorkerClient) -> Iterator[WorkerClient]:
+    """A client whose worker started in the folder of its log, beside a hostile ``torch.py``.
+
+    It is the worker of all tests, unless others have started that before.
+    """
+    client = WorkerClient() if running_worker.process_id else running_worker
     (log.parent / "torch.py").write_text("open('executed', 'w'); raise SystemExit")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
@@ -34,4 +37,5 @@ def client(log: Path) -> Iterator[WorkerClient]:
             list(client.submit(SegmentRequest(pixels, 0.5)).events())
         assert client.process_id is not None
         yield client
-    client.close()
+    if client is not running_worker:
+        client.close()

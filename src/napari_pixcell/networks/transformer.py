@@ -227,6 +227,8 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         Equal to ``BasicTransformerBlock`` of diffusers with ``ada_norm_single``, but with a
         prepared cross-attention.
         """
+        # The patches of the first block are transposed; a compiler would compile that apart.
+        hidden = hidden.contiguous()
         return self.pass_block(
             self.transformer_blocks[index], hidden, style.blocks[index], time.modulation
         )
