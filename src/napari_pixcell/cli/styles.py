@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.feature_styles import features_style, names_features
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.engine.canvas.plan import cells_of
@@ -32,8 +33,9 @@ OWN = "region"  # the region's own tissue, as a style or as an image to start fr
 Grid = NDArray[np.float32]
 Shares = tuple[tuple[str, float], ...]
 
-STYLE = """name of a saved style, an embedding.npy, a picture of tissue, or “region” for the
-region's own; repeat it to blend styles"""
+STYLE = """name of a saved style, an embedding.npy, a picture of tissue, a patch of a file of
+features as FILE.h5#row or FILE.h5#x,y, or “region” for the region's own; repeat it to blend
+styles"""
 WEIGHT = "one for each --style; default: equal weights"
 NAME = cli.argument("name", metavar="NAME", help="of a saved style")
 STYLE_OPTIONS = cli.group(
@@ -140,6 +142,9 @@ def _find(
     path, family = Path(name), chosen.family
     if name == OWN:
         return OWN, as_grid(embedding_of(chosen, no_cache)[0]), colours_of(chosen)
+    if names_features(name):
+        found = features_style(name, family)
+        return found.name, found.values, None
     if path.suffix.lower() == ".npy":
         return "embedding", as_grid(_load(path)), None
     if path.suffix and path.is_file():
