@@ -125,6 +125,13 @@ class PatchNeighbours:
             raise PixCellError(self._incomplete(row, family, known[chosen], (top, left)))
         return FeatureStyle(values[chosen], rows[chosen], features.key)
 
+    def at_corner(self, row: int, grid: int) -> FeatureStyle | None:
+        """Return the style whose top left patch is a row; None if it is not complete."""
+        self.features.checked(row)
+        rows = np.array([[row]]) if grid == 1 else self.square(row, 0, grid - 1)
+        known, values = _values(self.features, rows)
+        return FeatureStyle(values, rows, self.features.key) if known.all() else None
+
     def _incomplete(
         self, row: int, family: Family, known: NDArray[np.bool_], start: tuple[int, int]
     ) -> str:
