@@ -12,6 +12,7 @@ import pytest
 from feature_files import SIDE, SIZE, CountedFile, features_of, places, write_clam, write_trident
 
 from napari_pixcell.engine.styles.features import file as feature_file
+from napari_pixcell.engine.styles.features import search as feature_search
 from napari_pixcell.engine.styles.features.file import FeatureFile, open_features
 from napari_pixcell.engine.styles.features.neighbours import PatchNeighbours
 from napari_pixcell.engine.styles.features.search import FeatureSearch
@@ -196,7 +197,7 @@ def test_what_is_no_file_of_features_is_refused(tmp_path) -> None:
     infinite[1, 0] = np.inf
     with h5py.File(path, "w") as file:
         file["features"], file["coords"] = values, infinite
-    with FeatureFile(path) as features, pytest.raises(PixCellError, match="that are not numbers"):
+    with FeatureFile(path) as features, pytest.raises(PixCellError, match="that lie on no slide"):
         features.region(0)
 
 
@@ -286,7 +287,7 @@ def test_complete_squares_do_not_overlap(tmp_path) -> None:
 # -- similarity ------------------------------------------------------------------------------
 
 
-def test_search_finds_what_the_search_of_a_slide_finds(tmp_path) -> None:
+def test_search_finds_what_the_search_of_a_slide_finds(tmp_path, monkeypatch) -> None:
     values, coords = features_of(600, 64), places(20, 30)
     values += 5  # what all tissue shares
     values[417] = values[33] + 0.1
@@ -307,6 +308,10 @@ def test_search_finds_what_the_search_of_a_slide_finds(tmp_path) -> None:
         wide, spread = heat.map((40 * SIDE, 60 * SIDE))
         assert spread.shape == (40, 60) and wide.tissue.sum() == 600
         assert np.isfinite(spread).sum() == 600
+        monkeypatch.setattr(feature_search, "MOST_CELLS", 150)
+        coarse, spread = heat.map()  # cells of 4 patches
+        assert spread.shape == coarse.tissue.shape == (10, 15) and coarse.cell == (1024, 1024)
+        assert spread[6, 13] == heat.similarity[417] and spread[0, 1] == heat.similarity[33]
 
 
 def test_rows_without_numbers_are_skipped_and_counted(tmp_path, monkeypatch) -> None:

@@ -32,6 +32,7 @@ FEATURES, COORDS = "features", "coords"
 KIND = "napari_pixcell_encoder"  # attribute of files that napari-pixcell wrote
 BLOCK = 4096  # rows read at once
 MOST_ROWS, LARGEST_SIZE = 5_000_000, 16_384
+LARGEST_SLIDE = 2.0**31  # px along a side
 LARGEST_PACKED = 256 * 2**20  # bytes of a compressed chunk, which is decompressed as a whole
 FOLDER = "features_"  # TRIDENT's folder of an encoder's features begins with it
 CHOOSE = "Choose a file of patch features that TRIDENT or CLAM wrote."
@@ -108,9 +109,9 @@ class FeatureFile:
         """The top left corners of the patches, x and y in level-0 pixels: (rows, 2)."""
         with self._reading():
             coords = _all_of(self._coords, self._file, self.path).reshape(-1, 2)
-        if not np.isfinite(coords).all():
+        if not (np.abs(coords) <= LARGEST_SLIDE).all():  # NaN is not, either
             raise PixCellError(
-                f"“{self.path.name}” holds coordinates that are not numbers. {CHOOSE}"
+                f"“{self.path.name}” holds coordinates that lie on no slide. {CHOOSE}"
             )
         return coords.astype(np.float64)
 
@@ -234,7 +235,7 @@ class FeatureFile:
             )
 
     def _read_attributes(self) -> None:
-        stated, own = dict(self._coords.attrs), dict(self._features.attrs)
+        stated, own = self._coords.attrs, self._features.attrs
         patch, levels = _number(stated.get("patch_size")), _number(stated.get("patch_level"))
         self._stated = _number(stated.get("patch_size_level0"))
         if self._stated is None and patch is not None and levels == 0:  # CLAM's
@@ -320,6 +321,8 @@ def _step(coords: NDArray[np.float64]) -> float | None:
 
 def _number(value: Any) -> float | None:
     """Return an attribute that is a number of 0 or more; TRIDENT writes None as text."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
     if isinstance(value, int | float | np.integer | np.floating):
         number = float(value)
         return number if math.isfinite(number) and number >= 0 else None

@@ -19,6 +19,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 
 SAMPLED = 4096  # rows of which the mean is taken
+MOST_CELLS = 2**22  # of a map
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class FeatureHeat:
         Returns
         -------
         grid : SurveyGrid
-            Cells of about a patch, which cover the slide.
+            Cells of one patch, which cover the slide; larger ones if they were too many.
         heat : array, float32, (rows, columns)
             The highest similarity of the patches in each cell, NaN where there is none.
         """
@@ -72,9 +73,10 @@ class FeatureHeat:
         if shape is None:
             across, down = coords.max(axis=0) + side
             shape = self.features.shape or (int(down), int(across))
-        size = np.array(shape[::-1], np.float64)
-        columns, rows = np.maximum(1, np.rint(size / side)).astype(int)
-        cells = ((coords + side / 2) / (size / (columns, rows))).astype(int)
+        size = np.maximum(shape[::-1], 1.0)
+        cell = max(side, float(np.sqrt(size.prod() / MOST_CELLS)))
+        columns, rows = np.ceil(size / cell).astype(int)
+        cells = ((coords + side / 2) // cell).astype(int)
         column, row = np.clip(cells, 0, (columns - 1, rows - 1)).T
         heat = np.full((rows, columns), -1, np.float32)
         known = np.isfinite(self.similarity)
@@ -82,7 +84,7 @@ class FeatureHeat:
         tissue = np.zeros((rows, columns), bool)
         tissue[row, column] = True
         heat[heat < 0] = np.nan
-        return SurveyGrid(shape, side, tissue), heat
+        return SurveyGrid((round(rows * cell), round(columns * cell)), side, tissue), heat
 
     def best(self, count: int = 6, away_from: Region | None = None) -> list[RowMatch]:
         """Return the most similar patches, the best first.
