@@ -16,6 +16,7 @@ from napari_pixcell.cli import running
 from napari_pixcell.datasets import read_record
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.content import content_key
 
 REGION = "600,800,1026,770"  # 4 × 3 tiles of the demo family
 TILE = "600,800,257,257"
@@ -84,6 +85,15 @@ def test_styles_are_used_without_the_encoder(run, cmu_slide, tmp_path, without_e
     assert "encoder" not in record.weights and "transformer" in record.weights
     again = run("rerun", tmp_path / "a" / made["images"][0])
     assert again["same pixels"] == "yes"
+    saved = run("styles", "add", "Stroma", f"{path}#7", "--family=pixcell-256")
+    assert saved["shape"] == [1, 1, 1536] and saved["made of"] == [f"{_name_of(path)}#7 100%"]
+    named = ("--family=pixcell-256", "--style", "stroma", "--out", tmp_path / "d")
+    made = run(*generate, *named)
+    assert made["code"] == 0, made
+    request = read_record(tmp_path / "d" / made["images"][0]).request
+    assert np.array_equal(request.embedding.unpack(), values[[7]])
+    other = run(*generate, "--style", "stroma", "--out", tmp_path / "e")
+    assert "“Stroma” was embedded by the encoder of another model (pixcell-256)" in other["error"]
     refused = run(*generate, "--family=pixcell-256", "--out", tmp_path / "b")
     assert "the encoder from MahmoodLab/UNI2-h is missing. Get it in" in refused["error"]
     large = ("generate", cmu_slide, "--region", "200,200,1027,1027", "--count", 1, "--steps", 1)
@@ -94,6 +104,10 @@ def test_styles_are_used_without_the_encoder(run, cmu_slide, tmp_path, without_e
     request = read_record(tmp_path / "c" / made["images"][0]).request
     grid = values.reshape(4, 5, -1)[:, 1:]
     assert np.array_equal(request.embedding.unpack(), grid.reshape(16, -1))
+
+
+def _name_of(path: Path) -> str:
+    return f"features {content_key(path)[:12]}"
 
 
 @pytest.mark.parametrize(

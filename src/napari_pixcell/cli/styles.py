@@ -19,11 +19,12 @@ from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
 from napari_pixcell.engine.styles.region_embedding import region_colours
-from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.styles.style import Style, checked_name
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.untrusted import MOST_ARRAY_BYTES, read_bounded, read_npy
 from napari_pixcell.words import counted
@@ -170,6 +171,19 @@ def _load(path: Path) -> NDArray[np.float32]:
             "“napari-pixcell embed” wrote."
         )
     return values.astype(np.float32)
+
+
+@cli.command(
+    "styles add",
+    NAME,
+    cli.argument("patch", metavar="FILE.h5#ROW", help="or FILE.h5#x,y: a patch and its neighbours"),
+    cli.FAMILY,
+)
+def add(options: cli.Options) -> cli.Result:
+    """Save a patch of a file of features as a style."""
+    family = get_family(options.family)
+    style = features_style(options.patch, family).saved(checked_name(options.name), family)
+    return _details(StyleLibrary().save(style))
 
 
 @cli.command("styles list")

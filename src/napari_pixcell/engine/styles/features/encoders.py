@@ -112,10 +112,19 @@ class FeatureOrigin:
 
 
 def encoder_name(family: Family) -> str:
-    """Return the name of a family's encoder in files of features."""
+    """Return the name of a family's encoder in files of features.
+
+    Only that of UNI2-h identifies weights; others name a class of networks.
+    """
     part = family.part("encoder")
     network = part.network if part is not None else ""
     return UNI2_H_NAME if network == UNI2_H else network
+
+
+def encoder_of_features(family: Family) -> str:
+    """Return what identifies the encoder of features that a family can use, in saved styles."""
+    name = encoder_name(family)
+    return name if name == UNI2_H_NAME else encoder_kind(family) or ""
 
 
 def _plain(name: str) -> str:

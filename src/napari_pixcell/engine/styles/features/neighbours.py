@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.engine.styles.features.encoders import encoder_of_features
 from napari_pixcell.engine.styles.features.file import FeatureFile
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 
@@ -40,6 +42,11 @@ class FeatureStyle:
     def name(self) -> str:
         """Name in records: fingerprint and first row, and never the file's own name."""
         return f"features {self.key[:12]}#{self.rows[0, 0]}"
+
+    def saved(self, name: str, family: Family) -> Style:
+        """Return it as a style of the library, which a family uses without its encoder."""
+        encoder = encoder_of_features(family)
+        return Style(name, self.values, encoder, family.name, ((self.name, 1.0),))
 
 
 class PatchNeighbours:

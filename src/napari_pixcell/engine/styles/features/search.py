@@ -161,12 +161,11 @@ class FeatureSearch:
         similarity = np.full(len(self.features), np.nan, np.float32)
         skipped, mean = 0, self.mean.astype(np.float32)
         for first, rows in self.features.blocks():
-            known = np.isfinite(rows).all(axis=1)
-            rest = rows[known] - mean
-            lengths = np.linalg.norm(rest, axis=1)
-            cosine = np.divide(
-                rest @ target, lengths, np.zeros(len(rest), "f4"), where=lengths > 1e-9
-            )
+            with np.errstate(invalid="ignore", over="ignore"):  # of rows without numbers
+                rows -= mean
+                lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+                known = np.isfinite(lengths)
+                cosine = (rows @ target)[known] / np.maximum(lengths[known], 1e-9)
             similarity[first : first + len(rows)][known] = np.clip(cosine, 0, 1)
             skipped += int(len(rows) - known.sum())
             yield FeatureHeat(self.features, similarity, first + len(rows), skipped)
