@@ -108,12 +108,13 @@ class FeatureFile:
     def coords(self) -> NDArray[np.float64]:
         """The top left corners of the patches, x and y in level-0 pixels: (rows, 2)."""
         with self._reading():
-            coords = _all_of(self._coords, self._file, self.path).reshape(-1, 2)
+            found = _all_of(self._coords, self._file, self.path)
+            coords: NDArray[np.float64] = found.reshape(-1, 2).astype(np.float64)
         if not (np.abs(coords) <= LARGEST_SLIDE).all():  # NaN is not, either
             raise PixCellError(
                 f"“{self.path.name}” holds coordinates that lie on no slide. {CHOOSE}"
             )
-        return coords.astype(np.float64)
+        return coords
 
     @cached_property
     def side(self) -> float:
