@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
@@ -27,6 +28,7 @@ TIMEOUT = 10.0  # s without a byte
 ATTEMPTS = 5  # in a row without a byte
 FIRST_WAIT = 0.2  # s, doubled after each attempt
 CHUNK = 4 << 20
+MOST_LISTED = 10_000  # files and folders of a repository
 
 
 class DownloadStopped(Exception):
@@ -93,7 +95,13 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     address = endpoint()
-    url = hf_hub_url(part.hub_id, name, revision=revision or part.revision, endpoint=address)
+    url = hf_hub_url(
+        part.hub_id,
+        name,
+        revision=revision or part.revision,
+        endpoint=address,
+        repo_type=part.repo_type,
+    )
     answer = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=address)
     etag, commit = answer.etag or "", answer.commit_hash or ""
     # The etag becomes part of a file name, so it must be a hash and nothing else.
@@ -108,6 +116,21 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
             "Correct it, or ask your network administrator."
         )
     return RemoteFile(part.hub_id, name, url, etag, answer.size, commit)
+
+
+def list_files(part: Part) -> dict[str, int]:
+    """Request the files of a repository from the hub: their size in bytes by path.
+
+    Raises like :func:`describe`.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+
+    tree = HfApi(endpoint=endpoint()).list_repo_tree(
+        part.hub_id, recursive=True, revision=part.revision, repo_type=part.repo_type
+    )
+    entries = islice(tree, MOST_LISTED)
+    return {one.path: one.size for one in entries if isinstance(one, RepoFile)}
 
 
 def download_file(
