@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_bytes(name, data, {"ETag": f'"{wanted[:32]}"'})
             return
         match = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
-        listed = re.fullmatch(r"/api/((?:datasets/)?[^/]+/[^/]+)/tree/([^/]+)\?.*", self.path)
+        listed = re.fullmatch(r"/api/((?:datasets/)?[^/]+/[^/]+)/revision/([^/]+)\?.*", self.path)
         match = match or listed
         if not match:
             self.refuse(404, "", "Not found")
@@ -119,12 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_file(name, hub.repositories[repository][name])
 
     def send_list(self, files: dict[str, bytes]) -> None:
-        kinds = [
-            {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
-            for name, data in files.items()
-        ]
-        kinds += [{"type": "directory", "path": "patches", "oid": "0" * 40}]
-        self.send_bytes("tree.json", json.dumps(kinds).encode(), {})
+        listed = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+        about = {"id": "owner/name", "sha": self.hub.commit, "siblings": listed}
+        self.send_bytes("info.json", json.dumps(about).encode(), {})
 
     def send_file(self, name: str, data: bytes) -> None:
         commit = {} if self.hub.plain else {"X-Repo-Commit": self.hub.commit}

@@ -39,7 +39,16 @@ log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
     *(info, embed, segment, generate, similar, stain, train_stain),
-    *(layout, dataset, dataset_processes, dataset_references, dataset_runs, measure, models, verify),
+    *(
+        layout,
+        dataset,
+        dataset_processes,
+        dataset_references,
+        dataset_runs,
+        measure,
+        models,
+        verify,
+    ),
     *(styles, doctor, demo),
 )
 GROUPS = {

@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import BinaryIO
@@ -28,7 +27,7 @@ TIMEOUT = 10.0  # s without a byte
 ATTEMPTS = 5  # in a row without a byte
 FIRST_WAIT = 0.2  # s, doubled after each attempt
 CHUNK = 4 << 20
-MOST_LISTED = 10_000  # files and folders of a repository
+MOST_LISTED = 10_000  # files of a repository
 
 
 class DownloadStopped(Exception):
@@ -124,13 +123,16 @@ def list_files(part: Part) -> dict[str, int]:
     Raises like :func:`describe`.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
 
-    tree = HfApi(endpoint=endpoint()).list_repo_tree(
-        part.hub_id, recursive=True, revision=part.revision, repo_type=part.repo_type
+    about = HfApi(endpoint=endpoint()).repo_info(
+        part.hub_id,
+        revision=part.revision,
+        repo_type=part.repo_type,
+        timeout=TIMEOUT,
+        files_metadata=True,
     )
-    entries = islice(tree, MOST_LISTED)
-    return {one.path: one.size for one in entries if isinstance(one, RepoFile)}
+    files = about.siblings or []
+    return {one.rfilename: one.size or 0 for one in files[:MOST_LISTED]}
 
 
 def download_file(

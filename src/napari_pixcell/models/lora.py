@@ -146,9 +146,7 @@ def attach_lora(
             place_tensor(transformer, f"{path}.lora_{side}.{NAME}.weight", value)
 
 
-def adapter_layers(
-    transformer: Any, tensors: AdapterTensors, name: str
-) -> dict[str, AdaptedLayer]:
+def adapter_layers(transformer: Any, tensors: AdapterTensors, name: str) -> dict[str, AdaptedLayer]:
     """Return the layers that an adapter asks for, by their path in the transformer.
 
     Raises like :func:`attach_lora`.

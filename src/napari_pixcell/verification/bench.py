@@ -67,9 +67,7 @@ class Bench:
     def on_networks(self, work: Callable[[LoadedFamily], T]) -> T:
         """Run ``work`` on the networks of the family; see :meth:`Engine.on_networks`."""
         self.check()
-        return self.engine.on_networks(
-            self.family.name, work, lambda words: self.tell(0, 0, words)
-        )
+        return self.engine.on_networks(self.family.name, work, lambda words: self.tell(0, 0, words))
 
     def ask(self, request: Request) -> list[Event]:
         """Run a request as everywhere else, and return its events."""

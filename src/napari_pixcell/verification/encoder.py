@@ -94,7 +94,9 @@ def _resizing(bench: Bench, ours: NDArray[np.float32], stored: NDArray[np.float3
     """
     encoder = bench.family.part("encoder")
     if encoder is None or encoder.network != "uni2-h":
-        return not_applicable("resizing", RESIZING, "The encoder takes tiles of 256 px as they are.")
+        return not_applicable(
+            "resizing", RESIZING, "The encoder takes tiles of 256 px as they are."
+        )
     some = bench.patches[:RESIZED_PATCHES]
     tiles = np.concatenate([cut_tiles(patch.read_pixels(), TILE) for patch in some])
     plain, cubic = (

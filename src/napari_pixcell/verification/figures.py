@@ -55,7 +55,7 @@ EXACT: Mapping[str, Bounds] = {
     "scaling": _most("", 0.01, 0.03),
     "embeddings": _most("as stored", 0.1, 0.3),
     "grid": _least("row by row", 0.95, 0.8),
-    "resizing": _most("bilinear", 0.25, 0.5),
+    "resizing": _most("bilinear", 0.2, 0.4),
     "guidance": _most("", 0.05, 0.15),
     "lora": _most("", 0.05, 0.15),
     "memory": _most("", 1.15, 1.5),

@@ -67,10 +67,7 @@ def _error(scale: _Scale) -> float:
 
 
 def _scale(
-    bench: Bench,
-    models: LoadedFamily,
-    style: NDArray[np.float32],
-    labels: NDArray[np.int32] | None,
+    bench: Bench, models: LoadedFamily, style: NDArray[np.float32], labels: NDArray[np.int32] | None
 ) -> _Scale:
     settings = GenerationSettings.for_family(
         bench.family, layout=labels is not None, steps=STEPS, seed=bench.request.seed, count=1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from napari_pixcell.engine.requests import STAIN_STRENGTH, StartImage, stain_req
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import is_stain
 from napari_pixcell.models.loading import LoadedFamily
-from napari_pixcell.models.lora import adapter_layers, open_adapter, without_lora
+from napari_pixcell.models.lora import adapter_layers, open_adapter
 from napari_pixcell.models.store import require
 from napari_pixcell.verification.bench import Bench
 from napari_pixcell.verification.guidance import first_prediction
@@ -41,7 +42,7 @@ def stain_rows(bench: Bench) -> tuple[list[CheckRow], Drawn | None]:
     if not is_stain(bench.family):
         return [not_applicable(key, title, NO_STAIN) for key, title in TITLES.items()], None
     bench.tell(0, 0, "Checking the adapter")
-    lora = bench.on_networks(lambda models: _lora(bench, models))
+    lora = bench.on_networks(lambda models: adapter_row(bench, models))
     drawn = draw(bench, requests_of(bench))
     return [_moved(bench), lora, _positive(bench, drawn), _kept(bench)], drawn
 
@@ -67,7 +68,7 @@ def _moved(bench: Bench) -> CheckRow:
     )
 
 
-def _lora(bench: Bench, models: LoadedFamily) -> CheckRow:
+def adapter_row(bench: Bench, models: LoadedFamily) -> CheckRow:
     """Compare what the attached adapter does with what its file says."""
     part = bench.family.part("lora")
     if part is None:
@@ -80,18 +81,16 @@ def _lora(bench: Bench, models: LoadedFamily) -> CheckRow:
     for name, layer in layers.items():
         scale = layer.scale
         if part.hub_id:
-            scale, expected = PUBLISHED_SCALE, PER_BLOCK * len(models.transformer.transformer_blocks)
+            scale, expected = (
+                PUBLISHED_SCALE,
+                PER_BLOCK * len(models.transformer.transformer_blocks),
+            )
         down, up = (tensors[key].float().to(models.device) for key in (layer.down, layer.up))
         changes[name] = down, up, scale
     request = replace(requests_of(bench)[0], guidance=1.0, steps=1)
-    attached = first_prediction(bench, models, request)
-    with without_lora(models.transformer):
-        base = first_prediction(bench, models, request)
-        with _added(models.transformer, changes):
-            wanted = first_prediction(bench, models, request)
-    strength = float(
-        ((attached - base) * (wanted - base)).sum() / (wanted - base).square().sum().clamp_min(1e-30)
-    )
+    with _measured(models.transformer, changes) as strengths:
+        first_prediction(bench, models, request)
+    strength = max(strengths.values(), key=lambda one: abs(one - 1), default=0.0)
     error = max(abs(strength - 1), 1 - len(layers) / expected)
     return bench.row(
         "lora",
@@ -108,22 +107,31 @@ def _lora(bench: Bench, models: LoadedFamily) -> CheckRow:
 
 
 @contextmanager
-def _added(transformer: torch.nn.Module, changes: dict[str, tuple[Tensor, Tensor, float]]) -> Iterator[None]:
-    """Add the output of an adapter to each of its layers, by its definition."""
+def _measured(
+    transformer: torch.nn.Module, changes: dict[str, tuple[Tensor, Tensor, float]]
+) -> Iterator[dict[str, float]]:
+    """Measure how strongly an adapter acts in each layer that is used within a block.
 
-    def hook(down: Tensor, up: Tensor, scale: float) -> object:
-        def add(module: object, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
-            change = given[0].float() @ down.T @ up.T * scale
-            return (out.float() + change).to(out.dtype)
+    What a layer adds to its base is projected on what the adapter's matrices add to it.
+    """
+    strengths: dict[str, float] = {}
 
-        return add
+    def hook(name: str, down: Tensor, up: Tensor, scale: float) -> Any:
+        def measure(layer: Any, given: tuple[Tensor, ...], out: Tensor) -> None:
+            base = layer.get_base_layer()(given[0]) if hasattr(layer, "get_base_layer") else out
+            added = (out.float() - base.float()).flatten()
+            wanted = (given[0].float() @ down.T @ up.T * scale).flatten()
+            size = float(wanted @ wanted)
+            strengths[name] = float(added @ wanted) / size if size else 1.0
+
+        return measure
 
     handles = [
-        transformer.get_submodule(name).register_forward_hook(hook(*change))
+        transformer.get_submodule(name).register_forward_hook(hook(name, *change))
         for name, change in changes.items()
     ]
     try:
-        yield
+        yield strengths
     finally:
         for handle in handles:
             handle.remove()
@@ -164,9 +172,7 @@ def _kept(bench: Bench) -> CheckRow:
             source=Source(),
             seed=bench.request.seed,
             steps=bench.steps,
-            start=StartImage(
-                image=PackedArray.pack(tissue), strength=STAIN_STRENGTH, invert=True
-            ),
+            start=StartImage(image=PackedArray.pack(tissue), strength=STAIN_STRENGTH, invert=True),
         )
         for tissue, style in bench.sources
     ]
