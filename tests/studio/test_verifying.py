@@ -16,7 +16,7 @@ from napari_pixcell.verification.report import CheckRow, VerificationReport
 REPORT = VerificationReport(
     family="demo", title="Demo", device="cpu", versions={}, weights={}, samples="bundled",
     patches=1, pictures=4, steps=20, seed=1, own_figures=True, created="2026-01-01T00:00:00+00:00",
-    rows=(CheckRow("psnr", "Reconstruction", "FAIL", "20.0 dB", "30.0 dB", "It loses.", "Get it."),),
+    rows=(CheckRow("psnr", "Reconstruction", "FAIL", "20.0 dB", "30.0 dB", "Lost.", "Get it."),),
 )  # fmt: skip
 
 

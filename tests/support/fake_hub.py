@@ -18,7 +18,8 @@ LARGE = (".safetensors", ".bin", ".pth")
 class FakeHub:
     """Repositories of files, with switches for failures of hub and network.
 
-    Data sets are named ``datasets/owner/name``. Large files are redirected to another host, as on the real hub.
+    Data sets are named ``datasets/owner/name``. Large files are redirected to another host, as on
+    the real hub.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)

@@ -109,10 +109,10 @@ def test_a_refusal_of_the_hub_is_explained(hub, family, monkeypatch, refusal, wo
 def test_without_a_network_the_folder_is_named(family, monkeypatch) -> None:
     monkeypatch.delenv("PIXCELL_WEIGHTS")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(PixCellError, match="cannot be reached .* name their folder with --folder"):
+    with pytest.raises(PixCellError, match=r"cannot be reached .* name their folder with --folder"):
         find_samples(family, "", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(PixCellError, match="HF_HUB_OFFLINE is set, so .* with --folder"):
+    with pytest.raises(PixCellError, match=r"HF_HUB_OFFLINE is set, so .* with --folder"):
         find_samples(family, "", True)
 
 
@@ -127,7 +127,7 @@ def test_a_hub_without_the_files_is_explained(hub, family, monkeypatch) -> None:
 
 
 def test_a_folder_without_the_set_is_explained(family, tmp_path) -> None:
-    with pytest.raises(PixCellError, match="does not hold PixCell-sample-data. Choose the folder"):
+    with pytest.raises(PixCellError, match=r"does not hold PixCell-sample-data. Choose the folder"):
         find_samples(family, str(tmp_path))
 
 
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_named(own, end, damage, words) -> None:
 
 def test_damaged_figures_of_a_set_are_named(check, own) -> None:
     (own / "figures.json").write_text('{"psnr": "many"}')
-    with pytest.raises(PixCellError, match="“figures.json” of own is damaged"):
+    with pytest.raises(PixCellError, match=r"“figures.json” of own is damaged"):
         check(CELLS, folder=str(own))
 
 
@@ -180,7 +180,7 @@ def test_damaged_figures_of_a_set_are_named(check, own) -> None:
 
 def test_a_family_that_is_not_installed_says_how_to_get_it(own, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
-    with pytest.raises(PixCellError, match="PixCell-256 is not installed: .* models get"):
+    with pytest.raises(PixCellError, match=r"PixCell-256 is not installed: .* models get"):
         verify(VerifyRequest("pixcell-256", str(own)), None, lambda event: None)
 
 

@@ -1,4 +1,4 @@
-"""Families are compared with the sample data: what is right passes, and each fault fails its row."""
+"""What is right passes against the sample data, and each fault fails its own row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Verified
 from napari_pixcell.models import lora
 from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.loading import load_family
+from napari_pixcell.verification import autoencoder
 from napari_pixcell.verification.bench import Bench
+from napari_pixcell.verification.device import memory_row, precision_row, time_row
 from napari_pixcell.verification.figures import read_figures
 from napari_pixcell.verification.job import verify
 from napari_pixcell.verification.report import VerificationReport
@@ -29,6 +32,15 @@ Patch = pytest.MonkeyPatch
 
 def failed(report: VerificationReport) -> list[str]:
     return [row.key for row in report.of("FAIL")]
+
+
+def bench_of(family: str, installed: Path) -> Bench:
+    patches = read_set(installed / "samples")[:1]
+    request = VerifyRequest(family, pictures=1)
+    return Bench(
+        Engine(torch.device("cpu")), BUILT_IN[family], patches, FIGURES, request,
+        tell=lambda *_: None, cancelled=lambda: False,
+    )  # fmt: skip
 
 
 def test_a_right_installation_passes(check) -> None:
@@ -48,6 +60,37 @@ def test_a_right_stain_passes(check) -> None:
     stain = check(STAIN)
     assert not stain.failed and not stain.of("WARN")
     assert {"moved", "lora", "positive", "kept"} <= {row.key for row in stain.of("PASS")}
+
+
+def test_patches_are_encoded_in_windows_if_memory_is_short(installed, monkeypatch) -> None:
+    models = load_family(BUILT_IN[CELLS], torch.device("cpu"))
+    for free, windows in ((10**12, False), (10**6, True)):
+        monkeypatch.setattr(autoencoder, "free_bytes", lambda _, free=free: free)
+        with autoencoder.fitting_windows(models):
+            assert models.vae.use_tiling == windows
+        assert not models.vae.use_tiling
+
+
+@pytest.mark.parametrize(("gb", "verdict"), [(1.0, "PASS"), (1.4, "WARN"), (2.0, "FAIL")])
+def test_peak_memory_is_compared_with_the_plan(installed, gb, verdict) -> None:
+    bench = bench_of(CELLS, installed)
+    planned = memory_row(bench, 1).values["planned"]
+    assert memory_row(bench, int(gb * planned)).verdict == verdict
+    assert memory_row(bench, None).verdict == "not applicable"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "PASS"), (10, "WARN")])
+def test_a_slow_machine_is_a_warning_and_no_failure(installed, factor, verdict) -> None:
+    bench = bench_of(CELLS, installed)
+    planned = time_row(bench, 1.0, layout=True).values["planned"]
+    assert time_row(bench, factor * planned, layout=True).verdict == verdict
+
+
+def test_another_precision_than_planned_is_a_warning(installed) -> None:
+    bench = bench_of(CELLS, installed)
+    bench.engine.loaded.load(CELLS, torch.bfloat16)
+    row = precision_row(bench)
+    assert row.verdict == "WARN" and row.measured.startswith("bfloat16, encoder float32")
 
 
 # -- faults ----------------------------------------------------------------------------------
@@ -192,12 +235,7 @@ def test_half_an_adapter_fails_wherever_the_half_was_lost(
     shutil.copytree(installed / "weights", tmp_path / "weights")
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
     fault(monkeypatch, tmp_path)
-    patches = read_set(installed / "samples")[:1]
-    request = VerifyRequest(STAIN, pictures=1)
-    bench = Bench(
-        Engine(torch.device("cpu")), BUILT_IN[STAIN], patches, FIGURES, request,
-        tell=lambda *_: None, cancelled=lambda: False,
-    )  # fmt: skip
+    bench = bench_of(STAIN, installed)
     row = bench.on_networks(lambda models: adapter_row(bench, models))
     assert (row.verdict, row.measured) == ("FAIL", words)
 

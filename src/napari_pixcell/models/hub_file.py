@@ -27,7 +27,7 @@ TIMEOUT = 10.0  # s without a byte
 ATTEMPTS = 5  # in a row without a byte
 FIRST_WAIT = 0.2  # s, doubled after each attempt
 CHUNK = 4 << 20
-MOST_LISTED = 10_000  # files of a repository
+MOST_LISTED = 10_000  # files of a data set
 
 
 class DownloadStopped(Exception):
@@ -117,19 +117,15 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     return RemoteFile(part.hub_id, name, url, etag, answer.size, commit)
 
 
-def list_files(part: Part) -> dict[str, int]:
-    """Request the files of a repository from the hub: their size in bytes by path.
+def list_dataset(part: Part) -> dict[str, int]:
+    """Request the files of a data set from the hub: their size in bytes by path.
 
     Raises like :func:`describe`.
     """
     from huggingface_hub import HfApi
 
-    about = HfApi(endpoint=endpoint()).repo_info(
-        part.hub_id,
-        revision=part.revision,
-        repo_type=part.repo_type,
-        timeout=TIMEOUT,
-        files_metadata=True,
+    about = HfApi(endpoint=endpoint()).dataset_info(
+        part.hub_id, revision=part.revision, timeout=TIMEOUT, files_metadata=True
     )
     files = about.siblings or []
     return {one.rfilename: one.size or 0 for one in files[:MOST_LISTED]}

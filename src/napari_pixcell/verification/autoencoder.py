@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.latents import decode, encode_picture, to_image
+from napari_pixcell.engine.loaded_models import VAE_TILE, free_bytes
 from napari_pixcell.models.loading import LoadedFamily
+from napari_pixcell.models.memory import DECODED, RESERVE
 from napari_pixcell.verification.bench import Bench
 from napari_pixcell.verification.report import CheckRow, not_applicable
+from napari_pixcell.verification.samples import SIDE
 
 LATENTS, SCALING, PSNR = "Latents", "Scale and shift of the latents", "Reconstruction"
 OWN = "The autoencoder is your own: nothing is published about it."
@@ -39,8 +44,9 @@ def autoencoder_rows(bench: Bench) -> list[CheckRow]:
         pixels = patch.read_pixels()
 
         def work(models: LoadedFamily, pixels: NDArray[np.uint8] = pixels) -> tuple[object, float]:
-            latents = encode_picture(pixels, models)
-            again = to_image(torch.from_numpy(decode(latents, models)))
+            with fitting_windows(models):
+                latents = encode_picture(pixels, models)
+                again = to_image(torch.from_numpy(decode(latents, models)))
             return latents[0].cpu().numpy(), psnr(pixels, again)
 
         ours, ratio = bench.on_networks(work)
@@ -49,9 +55,29 @@ def autoencoder_rows(bench: Bench) -> list[CheckRow]:
     return [*_latents(bench, encoded), _psnr(bench, encoded)]
 
 
+@contextmanager
+def fitting_windows(models: LoadedFamily) -> Iterator[None]:
+    """Let the autoencoder work in windows within a block, if a whole patch does not fit.
+
+    Without this, the family would be loaded with less memory, and stay so: a patch is larger than
+    the tiles that most families are planned for.
+    """
+    vae, needed = models.vae, DECODED * SIDE**2 * models.dtype.itemsize
+    roomy = needed <= free_bytes(models.device) * (1 - RESERVE)
+    if roomy or not hasattr(vae, "enable_tiling") or vae.use_tiling:
+        yield
+        return
+    vae.enable_tiling()
+    vae.tile_sample_min_size, vae.tile_latent_min_size = VAE_TILE, VAE_TILE // 8
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+
+
 def psnr(wanted: NDArray[np.uint8], found: NDArray[np.uint8]) -> float:
     """Compute the peak signal-to-noise ratio of two images in dB."""
-    error = np.mean((wanted.astype(np.float64) - found) ** 2)
+    error = float(np.mean((wanted.astype(np.float64) - found) ** 2))
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 

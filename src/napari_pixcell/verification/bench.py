@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
@@ -161,5 +162,5 @@ class Bench:
             figure or bounds.figure,
             meaning,
             advice,
-            {name: float(number) for name, number in numbers.items()},
+            {name: float(n) for name, n in numbers.items() if math.isfinite(n)},
         )

@@ -6,7 +6,7 @@ import torch
 
 from napari_pixcell.models.integrity import family_problems, uncompared_files
 from napari_pixcell.models.loading import PRECISIONS, LoadedFamily, pick_dtype
-from napari_pixcell.models.memory import LADDER, cpu_seconds, needed
+from napari_pixcell.models.memory import LADDER, cpu_seconds, needed, working_bytes
 from napari_pixcell.verification.bench import Bench
 from napari_pixcell.verification.figures import Verdict
 from napari_pixcell.verification.report import CheckRow, not_applicable
@@ -77,8 +77,11 @@ def memory_row(bench: Bench, peak: int | None) -> CheckRow:
 
     def work(models: LoadedFamily) -> CheckRow:
         setting = bench.engine.loaded.setting or LADDER[0]
-        planned = needed(bench.family, setting, models.dtype.itemsize)
-        row = bench.row(
+        size = models.dtype.itemsize
+        more = bench.engine.at_once(bench.family.name) - 1  # pictures in a pass
+        planned = needed(bench.family, setting, size)
+        planned += more * working_bytes(bench.family, 2, size)
+        return bench.row(
             "memory",
             MEMORY,
             peak / planned,
@@ -88,7 +91,6 @@ def memory_row(bench: Bench, peak: int | None) -> CheckRow:
             file_size(planned),
             planned=planned,
         )
-        return row
 
     return bench.on_networks(work)
 

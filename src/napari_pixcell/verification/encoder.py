@@ -43,7 +43,7 @@ def encoder_rows(bench: Bench) -> list[CheckRow]:
     # Whichever order they have, so that a wrong order does not look like another encoder.
     orders = [_matched(a - centre, b - centre) for a, b in zip(ours, stored, strict=True)]
     paired = np.stack([one[order] for one, order in zip(stored, orders, strict=True)])
-    away = float(np.linalg.norm(ours - paired) / max(np.linalg.norm(stored - centre), 1e-9))
+    away = float(np.linalg.norm(ours - paired)) / max(float(np.linalg.norm(stored - centre)), 1e-9)
     agree = bench.row(
         "embeddings",
         EMBEDDINGS,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import from_json
 from napari_pixcell.untrusted import read_json
 

@@ -75,11 +75,12 @@ def _verify(
     )
     figures = read_figures(folder)
     bench = Bench(engine, family, patches, figures, request, tell, cancelled)
+    rows = [files_row(bench)]
+    rows += [*autoencoder_rows(bench), *encoder_rows(bench), guidance_row(bench)]
+    # Patches are larger than the tiles that memory is planned for.
     gpu = engine.loaded.device if engine.loaded.device.type == "cuda" else None
     if gpu is not None:
         torch.cuda.reset_peak_memory_stats(gpu)
-    rows = [files_row(bench)]
-    rows += [*autoencoder_rows(bench), *encoder_rows(bench), guidance_row(bench)]
     stained, drawn = stain_rows(bench)
     free = draw(bench, requests_of(bench)) if drawn is None else None
     steered, with_layout = layout_rows(bench)

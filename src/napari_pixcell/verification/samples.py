@@ -24,7 +24,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import hub
 from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Part
 from napari_pixcell.models.hub_errors import hub_error_message, offline_message
-from napari_pixcell.models.hub_file import list_files, offline
+from napari_pixcell.models.hub_file import list_dataset, offline
 from napari_pixcell.models.store import cache_repository, weights_folder
 from napari_pixcell.untrusted import read_bounded, read_npy, reading
 from napari_pixcell.words import file_size
@@ -203,7 +203,7 @@ def _download(on_progress: OnProgress, cancelled: Callable[[], bool]) -> None:
         raise PixCellError(offline_message(PART))
     on_progress(0, 0, "Contacting the hub")
     try:
-        listed = list_files(PART)
+        listed = list_dataset(PART)
     except Exception as error:  # of whatever class the hub's client raises
         raise PixCellError(hub_error_message(error, PART)) from error
     # Features first: a patch that is there is then complete.

@@ -51,12 +51,13 @@ def _moved(bench: Bench) -> CheckRow:
     styles = bench.embeddings.reshape(-1, bench.embeddings.shape[-1])
 
     def work(models: LoadedFamily) -> NDArray[np.float32]:
+        assert models.flow is not None
         moved = models.flow.translate(torch.from_numpy(styles).to(models.device))
         return np.asarray(moved.cpu().numpy())
 
     moved = bench.on_networks(work)
-    spread = np.linalg.norm(styles - styles.mean(axis=0))
-    change = float(np.linalg.norm(moved - styles) / max(spread, 1e-9))
+    spread = float(np.linalg.norm(styles - styles.mean(axis=0)))
+    change = float(np.linalg.norm(moved - styles)) / max(spread, 1e-9)
     return bench.row(
         "moved",
         MOVED,
