@@ -170,9 +170,13 @@ def test_a_damaged_file_is_named(own, end, damage, words) -> None:
 
 
 def test_damaged_figures_of_a_set_are_named(check, own) -> None:
-    (own / "figures.json").write_text('{"psnr": "many"}')
-    with pytest.raises(PixCellError, match=r"“figures.json” of own is damaged"):
-        check(CELLS, folder=str(own))
+    for text, words in (
+        ('{"psnr": "many"}', r"“figures.json” of the sample data is damaged. Copy"),
+        ('{"scaling_factor": 0}', "scaling factor is 0. Choose one from"),
+    ):
+        (own / "figures.json").write_text(text)
+        with pytest.raises(PixCellError, match=words):
+            check(CELLS, folder=str(own))
 
 
 # -- requests --------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from napari_pixcell.errors import check_range
 from napari_pixcell.serialization import from_json
 from napari_pixcell.untrusted import read_json
 
 Verdict = Literal["PASS", "WARN", "FAIL", "not applicable"]
 FILE = "figures.json"  # beside the patches of a set that has its own figures
 MOST_BYTES = 100_000
+AGAIN = "Copy the sample data again."
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Figures:
         Whether they are a set's own, measured by ``command``, and not published.
     command : str
         How they were measured.
+
+    Raises
+    ------
+    PixCellError
+        If the scaling factor is out of range.
     """
 
     scaling_factor: float = 1.5305
@@ -109,6 +116,9 @@ class Figures:
     seconds: float = 0.0
     own: bool = False
     command: str = ""
+
+    def __post_init__(self) -> None:
+        check_range("scaling factor", self.scaling_factor, 1e-6, 1e6)
 
     def bounds(self, key: str) -> Bounds:
         """Return how far the value of a check may be from these figures."""
@@ -175,8 +185,10 @@ def read_figures(folder: Path) -> Figures:
         If the file of its figures is damaged.
     """
     path = folder / FILE
-    if not path.exists():
-        return PUBLISHED
-    advice = "Copy the sample data again."
-    value = read_json(path, MOST_BYTES, advice)
-    return from_json(Figures, value, f"“{FILE}” of {folder.name} is damaged. {advice}")
+    return figures_from(path) if path.exists() else PUBLISHED
+
+
+def figures_from(path: Path) -> Figures:
+    """Read a file of figures. Raises like :func:`read_figures`."""
+    value = read_json(path, MOST_BYTES, AGAIN)
+    return from_json(Figures, value, f"“{path.name}” of the sample data is damaged. {AGAIN}")
