@@ -11,9 +11,11 @@ import pytest
 import torch
 from tiny_samples import CELLS, FIGURES, STAIN
 
+from napari_pixcell.engine import pipeline
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Verified
+from napari_pixcell.engine.latents import Overflow
 from napari_pixcell.models import lora
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.loading import load_family
@@ -238,6 +240,17 @@ def test_half_an_adapter_fails_wherever_the_half_was_lost(
     bench = bench_of(STAIN, installed)
     row = bench.on_networks(lambda models: adapter_row(bench, models))
     assert (row.verdict, row.measured) == ("FAIL", words)
+
+
+def test_a_generation_that_fails_leaves_the_other_checks(check, monkeypatch) -> None:
+    def overflow(*_: object) -> None:
+        raise Overflow
+
+    monkeypatch.setattr(pipeline, "decode", overflow)
+    report = check(CELLS)
+    (row,) = report.of("FAIL")
+    assert row.key == "generation" and "numbers overflowed" in row.meaning
+    assert {"latents", "embeddings", "precision"} <= {one.key for one in report.of("PASS")}
 
 
 # -- the demo families -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.engine import Cancelled, Engine
-from napari_pixcell.engine.events import Event, Failure, Progress
+from napari_pixcell.engine.events import Event, Progress, VariantFailure
 from napari_pixcell.engine.request_values import Request
 from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles, embed_tissue
 from napari_pixcell.errors import PixCellError
@@ -71,7 +71,13 @@ class Bench:
         return self.engine.on_networks(self.family.name, work, lambda words: self.tell(0, 0, words))
 
     def ask(self, request: Request) -> list[Event]:
-        """Run a request as everywhere else, and return its events."""
+        """Run a request as everywhere else, and return its events.
+
+        Raises
+        ------
+        PixCellError
+            If it fails, or one of its variants does.
+        """
         events: list[Event] = []
 
         def receive(event: Event) -> None:
@@ -83,7 +89,7 @@ class Bench:
         self.engine.run(request, receive, self._cancelled, previews=False)
         self.check()
         for event in events:
-            if isinstance(event, Failure):
+            if isinstance(event, VariantFailure):
                 raise PixCellError(event.message)
         return events
 

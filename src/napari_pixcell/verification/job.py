@@ -11,6 +11,7 @@ import torch
 from napari_pixcell.engine.engine import Cancelled, Engine
 from napari_pixcell.engine.events import Emit, Finished, Progress, Verified
 from napari_pixcell.engine.record import installed_versions
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.hub import DownloadCancelled
 from napari_pixcell.models.loading import describe_device
@@ -22,10 +23,12 @@ from napari_pixcell.verification.encoder import encoder_rows
 from napari_pixcell.verification.figures import read_figures
 from napari_pixcell.verification.guidance import guidance_row
 from napari_pixcell.verification.pictures import draw, layout_rows, requests_of, style_rows
-from napari_pixcell.verification.report import VerificationReport
+from napari_pixcell.verification.report import CheckRow, VerificationReport
 from napari_pixcell.verification.request import VerifyRequest
 from napari_pixcell.verification.samples import BUNDLED, NAME, find_samples
 from napari_pixcell.verification.stains import stain_rows
+
+GENERATION = "Generation"
 
 
 def verify(
@@ -76,23 +79,17 @@ def _verify(
     figures = read_figures(folder)
     bench = Bench(engine, family, patches, figures, request, tell, cancelled)
     rows = [files_row(bench)]
-    rows += [*autoencoder_rows(bench), *encoder_rows(bench), guidance_row(bench)]
+    rows += [*autoencoder_rows(bench), *encoder_rows(bench)]
     # Patches are larger than the tiles that memory is planned for.
     gpu = engine.loaded.device if engine.loaded.device.type == "cuda" else None
     if gpu is not None:
         torch.cuda.reset_peak_memory_stats(gpu)
-    stained, drawn = stain_rows(bench)
-    free = draw(bench, requests_of(bench)) if drawn is None else None
-    steered, with_layout = layout_rows(bench)
-    rows += [*style_rows(bench, free), *steered, *stained]
+    try:
+        rows += _generated(bench)
+    except PixCellError as error:  # what was measured so far helps to find out why
+        rows.append(CheckRow("generation", GENERATION, "FAIL", "stopped", "", str(error)))
     peak = torch.cuda.max_memory_allocated(gpu) if gpu is not None else None
-    timed = with_layout or free or drawn
-    assert timed is not None
-    rows += [
-        precision_row(bench),
-        memory_row(bench, peak),
-        time_row(bench, timed.seconds, with_layout is not None),
-    ]
+    rows += [precision_row(bench), memory_row(bench, peak)]
     device, weights = bench.on_networks(
         lambda models: (describe_device(models.device, models.dtype), models.weights)
     )
@@ -111,6 +108,18 @@ def _verify(
         rows=tuple(rows),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _generated(bench: Bench) -> list[CheckRow]:
+    """Return the rows of everything that is generated."""
+    rows = [guidance_row(bench)]
+    stained, drawn = stain_rows(bench)
+    free = draw(bench, requests_of(bench)) if drawn is None else None
+    steered, with_layout = layout_rows(bench)
+    timed = with_layout or free or drawn
+    assert timed is not None
+    rows += [*style_rows(bench, free), *steered, *stained]
+    return [*rows, time_row(bench, timed.seconds, with_layout is not None)]
 
 
 def _source(request: VerifyRequest, folder: Path) -> str:
