@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,8 +117,8 @@ class Bench:
         values = self.on_networks(work)
         return values.reshape(GRID**2, values.shape[-1])
 
-    def embed(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed tiles, uint8 (count, side, side, 3), by the family's encoder."""
+    def embed(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
+        """Embed tiles, 0 to 255, (count, side, side, 3), by the family's encoder."""
 
         def work(models: LoadedFamily) -> NDArray[np.float32]:
             with self.engine.loaded.encoder() as encoder:

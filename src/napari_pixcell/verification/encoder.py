@@ -123,5 +123,8 @@ def _resizing(bench: Bench, ours: NDArray[np.float32], stored: NDArray[np.float3
     )
 
 
-def _resized(tile: NDArray[np.uint8], how: Image.Resampling) -> NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(tile).resize((UNI_SIDE, UNI_SIDE), how))
+def _resized(tile: NDArray[np.uint8], how: Image.Resampling) -> NDArray[np.float32]:
+    """Resize a tile without rounding, which would have its own effect on the embedding."""
+    channels = (Image.fromarray(tile[..., index].astype(np.float32)) for index in range(3))
+    small = [np.asarray(one.resize((UNI_SIDE, UNI_SIDE), how)) for one in channels]
+    return np.stack(small, axis=-1)
