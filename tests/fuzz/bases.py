@@ -388,6 +388,18 @@ def make_tiles(folder: Path) -> None:
     write_tiles(folder / "subfolders", ["a/1", "b/1"])
 
 
+def make_samples(folder: Path) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(60, 250, (16, 16, 3), np.uint8))
+    coarse.resize((1024, 1024)).save(folder / "1_2.jpeg")
+    np.save(folder / "1_2_uni.npy", rng.standard_normal((16, 64)).astype(np.float16))
+    np.save(folder / "1_2_sd3_vae.npy", np.ones((2, 128, 128), np.float16))
+    text = '{"own": true, "psnr": 29.2, "looks": ["IHC"], "command": "measured"}'
+    (folder / "figures.json").write_text(text)
+
+
 def make_canvases(folder: Path) -> None:
     from napari_pixcell.engine.canvas.plan import Canvas
     from napari_pixcell.engine.canvas.store import CanvasStore

@@ -254,6 +254,22 @@ def read_tiles(path: Path) -> None:
     tiles.halves(found.tiles, 0)
 
 
+def read_sample(path: Path) -> None:
+    """Read a file of the sample data of a verification, by what it is."""
+    from napari_pixcell.verification.figures import figures_from
+    from napari_pixcell.verification.samples import SamplePatch
+
+    patch = SamplePatch(path, path, path)
+    if path.suffix == ".json":
+        figures_from(path)
+    elif path.suffix == ".jpeg":
+        patch.read_pixels()
+    elif "vae" in path.name:
+        patch.read_latents(1)
+    else:
+        patch.read_embeddings(64)
+
+
 def read_canvas(path: Path) -> None:
     from napari_pixcell.engine.canvas.plan import Canvas
     from napari_pixcell.engine.canvas.store import CanvasStore
@@ -396,6 +412,7 @@ READERS: dict[str, Reader] = {
     "preferences": Reader(bases.make_preferences, read_preferences),
     "sessions": Reader(bases.make_sessions, read_session),
     "datasets": Reader(bases.make_datasets, read_dataset),
+    "samples": Reader(bases.make_samples, read_sample),
     "tiles": Reader(bases.make_tiles, read_tiles),
     "canvases": Reader(bases.make_canvases, read_canvas),
     "pictures": Reader(bases.make_pictures, read_picture),

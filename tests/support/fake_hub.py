@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from contextlib import suppress
@@ -17,7 +18,8 @@ LARGE = (".safetensors", ".bin", ".pth")
 class FakeHub:
     """Repositories of files, with switches for failures of hub and network.
 
-    Large files are redirected to another host, as on the real hub.
+    Data sets are named ``datasets/owner/name``. Large files are redirected to another host, as on
+    the real hub.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -91,11 +93,13 @@ class _Handler(BaseHTTPRequestHandler):
             name, data = next((n, d) for n, d in files if hashlib.sha256(d).hexdigest() == wanted)
             self.send_bytes(name, data, {"ETag": f'"{wanted[:32]}"'})
             return
-        match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
+        match = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", self.path)
+        listed = re.fullmatch(r"/api/((?:datasets/)?[^/]+/[^/]+)/revision/([^/]+)\?.*", self.path)
+        match = match or listed
         if not match:
             self.refuse(404, "", "Not found")
             return
-        repository, revision, name = match.groups()
+        repository, revision, name = (*match.groups(), "")[:3]
         authorization = headers.get("Authorization")
         if hub.token and authorization not in (None, f"Bearer {hub.token}"):
             self.refuse(401, "", "Invalid credentials in Authorization header")
@@ -108,10 +112,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.refuse(code, "RepoNotFound", "Repository not found")
         elif revision not in ("main", hub.commit):
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        elif listed:
+            self.send_list(hub.repositories[repository])
         elif name not in hub.repositories[repository]:
             self.refuse(404, "EntryNotFound", "Entry not found")
         else:
             self.send_file(name, hub.repositories[repository][name])
+
+    def send_list(self, files: dict[str, bytes]) -> None:
+        listed = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+        about = {"id": "owner/name", "sha": self.hub.commit, "siblings": listed}
+        self.send_bytes("info.json", json.dumps(about).encode(), {})
 
     def send_file(self, name: str, data: bytes) -> None:
         commit = {} if self.hub.plain else {"X-Repo-Commit": self.hub.commit}

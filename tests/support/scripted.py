@@ -16,6 +16,7 @@ from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.studio.tasks import JobHandle
+from napari_pixcell.verification.request import VerifyRequest
 from napari_pixcell.worker.requests import AnyRequest
 
 SIDE = 256
@@ -40,6 +41,8 @@ class ScriptedClient:
         Unanswered trainings of stains, with the receivers of their events.
     evaluations : list
         Unanswered evaluations of datasets, with the receivers of their events.
+    checks : list
+        Unanswered checks of families, with the receivers of their events.
     embedding_failure : str
         If not empty, embeddings fail with this message.
     restarted, closed : bool
@@ -54,6 +57,7 @@ class ScriptedClient:
         self.datasets: list[tuple[DatasetRequest, Any]] = []
         self.trainings: list[tuple[TrainRequest, Any]] = []
         self.evaluations: list[tuple[EvaluateRequest, Any]] = []
+        self.checks: list[tuple[VerifyRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -71,6 +75,8 @@ class ScriptedClient:
             self.trainings.append((request, on_event))
         elif isinstance(request, EvaluateRequest):
             self.evaluations.append((request, on_event))
+        elif isinstance(request, VerifyRequest):
+            self.checks.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

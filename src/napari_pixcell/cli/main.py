@@ -29,6 +29,7 @@ from napari_pixcell.cli import (
     stain,
     styles,
     train_stain,
+    verify,
 )
 from napari_pixcell.cli.options import EXIT_CODE, Command, Run
 from napari_pixcell.cli.output import flush_output, output_failed, prepare_output
@@ -38,13 +39,22 @@ log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
     *(info, embed, segment, generate, similar, stain, train_stain),
-    *(layout, dataset, dataset_processes, dataset_references, dataset_runs, measure, models),
+    *(
+        layout,
+        dataset,
+        dataset_processes,
+        dataset_references,
+        dataset_runs,
+        measure,
+        models,
+        verify,
+    ),
     *(styles, doctor, demo),
 )
 GROUPS = {
     "layout": "Import, export, invent and vary layouts of cells.",
     "dataset": "Make, check and convert datasets of image–mask pairs.",
-    "models": "List, get, check, remove, export and import the weights of families.",
+    "models": "List, get, check, verify, remove, export and import the weights of families.",
     "styles": "List, show, add, remove and rename saved styles.",
 }
 

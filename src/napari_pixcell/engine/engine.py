@@ -118,6 +118,19 @@ class Engine:
             return max(1, MOST_AT_ONCE * 256**2 // tile**2)
         return AT_ONCE_ON_CPU if tile <= 256 else 1
 
+    def on_networks(
+        self,
+        name: str,
+        work: Callable[[LoadedFamily], T],
+        tell: Callable[[str], None] = lambda words: None,
+    ) -> T:
+        """Run ``work`` on the networks of a family, with less memory or more precision if need be.
+
+        ``tell`` receives what was changed, in words.
+        """
+        with torch.inference_mode():
+            return self._fitting(lambda: work(self.loaded.load(name)), tell)
+
     def unload(self) -> None:
         """Free all memory held by networks and their outputs."""
         self.loaded.unload()

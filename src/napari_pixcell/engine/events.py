@@ -150,6 +150,16 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """The outcome of checking a family: a JSON value.
+
+    See :class:`napari_pixcell.verification.report.VerificationReport`.
+    """
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event of a job that did not fail; ``cancelled`` if the user stopped it."""
 
@@ -174,6 +184,7 @@ Event = (
     | SegmentedLayout
     | Trained
     | Evaluated
+    | Verified
     | Finished
     | Failure
 )
@@ -208,6 +219,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "trained", "stain": to_json(event)}
         case Evaluated():
             return {"event": "evaluated", "evaluation": to_json(event)}
+        case Verified(report):
+            return {"event": "verified", "report": report}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):
@@ -235,6 +248,8 @@ def event_of(message: dict[str, Any]) -> Event:
             return Trained(**message["stain"])
         case "evaluated":
             return Evaluated(**message["evaluation"])
+        case "verified":
+            return Verified(message["report"])
         case "finished":
             return Finished(message["cancelled"])
         case "failure":

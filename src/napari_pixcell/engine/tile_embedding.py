@@ -68,10 +68,10 @@ def cut_tiles(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def embed_tiles(
     encoder: Any,
     device: torch.device,
-    tiles: NDArray[np.uint8],
+    tiles: NDArray[Any],
     on_tiles: OnTiles = lambda done, total: None,
 ) -> NDArray[Any]:
-    """Embed tiles, uint8 (count, side, side, 3): float32, (count, dimension)."""
+    """Embed tiles, 0 to 255, (count, side, side, 3): float32, (count, dimension)."""
     values = []
     for first in range(0, len(tiles), EMBEDDED_AT_ONCE):
         if first:

@@ -18,6 +18,7 @@ Kind = Literal[
     "flow",
     "decoder",
     "segmenter",
+    "samples",
 ]
 
 NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the model card"
@@ -37,7 +38,7 @@ class Part:
     kind : str
         Its role: ``transformer``, ``controlnet``, ``vae``, ``encoder``, ``scheduler``,
         ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors that replace some of the
-        ``vae``'s; ``segmenter`` for a segmentation network.
+        ``vae``'s; ``segmenter`` for a segmentation network; ``samples`` for a data set.
     network : str
         Name of its class, see ``models.build``; empty for a plain config.
     hub_id : str
@@ -54,6 +55,8 @@ class Part:
         Branch, tag or commit on the hub.
     folder : Path, optional
         Folder of the files if they are bundled, or named by the user's own family.
+    dataset : bool
+        Whether the repository is a data set on the hub, not a model.
     """
 
     kind: Kind
@@ -65,6 +68,12 @@ class Part:
     gated: bool = False
     revision: str = "main"
     folder: Path | None = None
+    dataset: bool = False
+
+    @property
+    def repo_type(self) -> Literal["dataset", "model"]:
+        """Kind of the repository, in the hub's words."""
+        return "dataset" if self.dataset else "model"
 
     @property
     def weights(self) -> str:

@@ -140,7 +140,8 @@ class _Step:
     def final(self) -> Path:
         if self.folder is not None:
             return self.folder / self.file.hub_id / self.file.name
-        return cache_repository(self.file.hub_id) / "blobs" / self.file.etag
+        top = cache_repository(self.file.hub_id, self.part.dataset)
+        return top / "blobs" / self.file.etag
 
     @property
     def partial(self) -> Path:
@@ -268,7 +269,7 @@ def _known_commit(part: Part) -> str | None:
     A repository stays at the commit of its first download. If its reference moved on, files of
     other families would no longer be found.
     """
-    path = cache_repository(part.hub_id) / "refs" / part.revision
+    path = cache_repository(part.hub_id, part.dataset) / "refs" / part.revision
     return path.read_text("utf-8").strip() or None if path.is_file() else None
 
 
@@ -278,12 +279,16 @@ def _link_in_cache(step: _Step) -> None:
 
     # By name only while the cache has no reference yet, because this writes it.
     revision = step.file.commit if _known_commit(step.part) else step.part.revision
-    hub_id, name = step.file.hub_id, step.file.name
-    path = Path(hf_hub_download(hub_id, name, revision=revision, endpoint=endpoint()))
+    hub_id, name, part = step.file.hub_id, step.file.name, step.part
+    path = Path(
+        hf_hub_download(
+            hub_id, name, revision=revision, endpoint=endpoint(), repo_type=part.repo_type
+        )
+    )
     if not path.is_symlink():  # no links on this disk: the client made a copy
         step.final.unlink(missing_ok=True)
         # Elsewhere a link is named after the hash of its file. Here only this says what it is.
-        top = cache_repository(hub_id)
+        top = cache_repository(hub_id, part.dataset)
         add_to_manifest(top, {path.relative_to(top).as_posix(): _entry(step, path)})
 
 

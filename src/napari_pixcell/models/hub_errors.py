@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 IMPORT_INSTEAD = "or import the files from another machine with “napari-pixcell models import”"
+FOLDER_INSTEAD = "or copy them from another machine, and name their folder with --folder"
 
 
 def hub_error_message(error: Exception, part: Part) -> str:
@@ -32,7 +33,7 @@ def hub_error_message(error: Exception, part: Part) -> str:
     if isinstance(error, errors.HTTPError):
         return (
             f"The hub cannot be reached to download {hub_id}. Check the network and its proxy, "
-            f"{IMPORT_INSTEAD}."
+            f"{_instead(part)}."
         )
     if isinstance(error, OSError):
         if is_disk_full(error):
@@ -48,15 +49,20 @@ def hub_error_message(error: Exception, part: Part) -> str:
     log.error("unexpected error of the hub's client", exc_info=error)
     return (
         f"The answer to the download of {hub_id} is not that of a hub ({type(error).__name__}). "
-        f"Check HF_ENDPOINT and the proxy, {IMPORT_INSTEAD}."
+        f"Check HF_ENDPOINT and the proxy, {_instead(part)}."
     )
 
 
 def offline_message(part: Part) -> str:
     """Return the message for a download while ``HF_HUB_OFFLINE`` is set."""
     return (
-        f"HF_HUB_OFFLINE is set, so {part.hub_id} was not downloaded. Unset it, {IMPORT_INSTEAD}."
+        f"HF_HUB_OFFLINE is set, so {part.hub_id} was not downloaded. Unset it, {_instead(part)}."
     )
+
+
+def _instead(part: Part) -> str:
+    """Return the way without the hub."""
+    return FOLDER_INSTEAD if part.dataset else IMPORT_INSTEAD
 
 
 def _refusal(error: HfHubHTTPError, part: Part, logged_in: bool) -> str:
@@ -100,5 +106,5 @@ def _refusal(error: HfHubHTTPError, part: Part, logged_in: bool) -> str:
         return f"The hub denies you {hub_id}. See https://huggingface.co/{hub_id} for the reason."
     return (
         f"The hub answered with an error ({status}), so {hub_id} was not downloaded. Retry in a "
-        f"few minutes, {IMPORT_INSTEAD}."
+        f"few minutes, {_instead(part)}."
     )

@@ -27,6 +27,7 @@ TIMEOUT = 10.0  # s without a byte
 ATTEMPTS = 5  # in a row without a byte
 FIRST_WAIT = 0.2  # s, doubled after each attempt
 CHUNK = 4 << 20
+MOST_LISTED = 10_000  # files of a data set
 
 
 class DownloadStopped(Exception):
@@ -93,7 +94,13 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     address = endpoint()
-    url = hf_hub_url(part.hub_id, name, revision=revision or part.revision, endpoint=address)
+    url = hf_hub_url(
+        part.hub_id,
+        name,
+        revision=revision or part.revision,
+        endpoint=address,
+        repo_type=part.repo_type,
+    )
     answer = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=address)
     etag, commit = answer.etag or "", answer.commit_hash or ""
     # The etag becomes part of a file name, so it must be a hash and nothing else.
@@ -108,6 +115,20 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
             "Correct it, or ask your network administrator."
         )
     return RemoteFile(part.hub_id, name, url, etag, answer.size, commit)
+
+
+def list_dataset(part: Part) -> dict[str, int]:
+    """Request the files of a data set from the hub: their size in bytes by path.
+
+    Raises like :func:`describe`.
+    """
+    from huggingface_hub import HfApi
+
+    about = HfApi(endpoint=endpoint()).dataset_info(
+        part.hub_id, revision=part.revision, timeout=TIMEOUT, files_metadata=True
+    )
+    files = about.siblings or []
+    return {one.rfilename: one.size or 0 for one in files[:MOST_LISTED]}
 
 
 def download_file(

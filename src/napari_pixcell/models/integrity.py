@@ -105,7 +105,7 @@ def _entry_of(installed: InstalledPart, name: str, path: Path) -> ManifestEntry 
     """Return what the manifest of the folder or of the cache says about a file."""
     hub_id, folder = installed.part.hub_id, weights_folder()
     if installed.where == "cache":
-        top = cache_repository(hub_id)
+        top = cache_repository(hub_id, installed.part.dataset)
         return read_manifest(top).get(path.relative_to(top).as_posix())
     if installed.where != "folder" or folder is None:
         return None

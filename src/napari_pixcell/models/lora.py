@@ -24,6 +24,7 @@ from napari_pixcell.files import write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.adapter import (
     ALPHA,
+    AdaptedLayer,
     AdapterSettings,
     Network,
     Shape,
@@ -123,9 +124,7 @@ def attach_lora(
     """
     opened = tensors if isinstance(tensors, AdapterTensors) else AdapterTensors(tensors)
     try:
-        settings = opened.settings(name)
-        shapes = opened.base | {key: shape_of(opened, key) for key in opened}
-        layers = read_layers(shapes, _alphas(opened), _network(transformer), settings, name)
+        layers = adapter_layers(transformer, opened, name)
     except PixCellError:
         detach_lora(transformer)
         raise
@@ -145,6 +144,16 @@ def attach_lora(
         for side, source in (("A", layer.down), ("B", layer.up)):
             value = opened[source].to(device or "cpu", dtype)
             place_tensor(transformer, f"{path}.lora_{side}.{NAME}.weight", value)
+
+
+def adapter_layers(transformer: Any, tensors: AdapterTensors, name: str) -> dict[str, AdaptedLayer]:
+    """Return the layers that an adapter asks for, by their path in the transformer.
+
+    Raises like :func:`attach_lora`.
+    """
+    settings = tensors.settings(name)
+    shapes = tensors.base | {key: shape_of(tensors, key) for key in tensors}
+    return read_layers(shapes, _alphas(tensors), _network(transformer), settings, name)
 
 
 def fold_strength(transformer: Any) -> None:

@@ -214,10 +214,21 @@ def verdict(family: WeightSet, machine: Machine, half: bool = True) -> str:
     short = needed(family, LADDER[-1], size) - machine.host * (1 - RESERVE)
     if short > 0:
         return _short(short)
-    passes = 2 * family.steps * (1.5 if family.takes_layout else 1)
-    seconds = passes * FORWARD_S[size] * (LARGER if family.tile > 256 else 1)
+    seconds = cpu_seconds(family, family.steps, size)
     time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     return f"runs slowly on CPU: about {time} a tile"
+
+
+def cpu_seconds(
+    family: Family, steps: int, bytes_per_number: int, layout: bool | None = None
+) -> float:
+    """Estimate the seconds of a tile of a published family on a CPU.
+
+    With ``layout``, by default if the family supports layouts, the ControlNet runs too.
+    """
+    steered = family.takes_layout if layout is None else layout
+    passes = 2 * steps * (1.5 if steered else 1)
+    return passes * FORWARD_S[bytes_per_number] * (LARGER if family.tile > 256 else 1)
 
 
 def _segmenter_verdict(file_bytes: int, machine: Machine, size: int) -> str:

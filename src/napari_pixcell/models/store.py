@@ -96,12 +96,13 @@ def find(part: Part) -> InstalledPart | None:
     return next((files for files in installed if files is not None), None) or _in_cache(part)
 
 
-def cache_repository(hub_id: str) -> Path:
-    """Return the folder of a repository in the hub's cache."""
+def cache_repository(hub_id: str, dataset: bool = False) -> Path:
+    """Return the folder of a repository, of a model or a data set, in the hub's cache."""
     from huggingface_hub import constants
 
     # The hub documents this name. Its own function for it takes as long to import as its client.
-    return Path(constants.HF_HUB_CACHE) / f"models--{hub_id.replace('/', '--')}"
+    kind = "datasets" if dataset else "models"
+    return Path(constants.HF_HUB_CACHE) / f"{kind}--{hub_id.replace('/', '--')}"
 
 
 def missing(family: WeightSet) -> list[Part]:
@@ -147,13 +148,15 @@ def _in_folder(part: Part, folder: Path, where: Location) -> InstalledPart | Non
 
 
 def _in_cache(part: Part) -> InstalledPart | None:
-    if not cache_repository(part.hub_id).is_dir():
+    if not cache_repository(part.hub_id, part.dataset).is_dir():
         return None
     from huggingface_hub import try_to_load_from_cache
 
     files = {}
     for name in part.files:
-        path = try_to_load_from_cache(part.hub_id, name, revision=part.revision)
+        path = try_to_load_from_cache(
+            part.hub_id, name, revision=part.revision, repo_type=part.repo_type
+        )
         if not isinstance(path, str):
             return None
         files[name] = Path(path)

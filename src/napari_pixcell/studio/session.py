@@ -38,6 +38,7 @@ from napari_pixcell.studio.styles.embeddings import RegionEmbeddings
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Client, Tasks
+from napari_pixcell.studio.verifying import FamilyVerification
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class Session:
         self.guide = self._make(Guide)
         self.staining = self._make(Staining)
         self.training = self._make(StainTraining)
+        self.verification = self._make(FamilyVerification)
         self.similar = self._make(SimilarTissue)
         self.measures = self._make(Measures)
         self.datasets = self._make(Datasets)
@@ -147,6 +149,7 @@ class Session:
             self.similar,
             self.training,
             self.datasets.evaluation,
+            self.verification,
             self.invention,
             self.segmentation,
         )

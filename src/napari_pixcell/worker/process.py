@@ -19,6 +19,7 @@ from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.preferences import idle_minutes
+from napari_pixcell.verification.request import VerifyRequest
 from napari_pixcell.worker.protocol import (
     HEARD,
     READY,
@@ -109,6 +110,10 @@ class Worker:
                 from napari_pixcell.evaluation.job import evaluate
 
                 evaluate(request, channel.emit, cancelled)
+            elif isinstance(request, VerifyRequest):
+                from napari_pixcell.verification.job import verify
+
+                verify(request, engine, channel.emit, cancelled)
             else:
                 engine.run(request, channel.emit, cancelled, previews=job["previews"])
         except PixCellError as error:
@@ -165,6 +170,8 @@ def _request(value: dict[str, Any]) -> AnyRequest:
         return DatasetRequest.from_dict(value)
     if value.get("kind") == EvaluateRequest.kind:
         return EvaluateRequest.from_dict(value)
+    if value.get("kind") == VerifyRequest.kind:
+        return VerifyRequest.from_dict(value)
     return request_from_dict(value)
 
 

@@ -138,9 +138,10 @@ def pack_request(request: AnyRequest) -> tuple[dict[str, Any], ArrayBlock | None
 def slot_bytes(request: AnyRequest) -> int:
     """Return the size in bytes of the largest image among the results of a request."""
     from napari_pixcell.evaluation.request import EvaluateRequest  # with the first request
+    from napari_pixcell.verification.request import VerifyRequest
 
-    if isinstance(request, DatasetRequest | EvaluateRequest):
-        return 1  # their images are on disk
+    if isinstance(request, DatasetRequest | EvaluateRequest | VerifyRequest):
+        return 1  # they send no images
     if isinstance(request, BatchRequest):
         return max(map(slot_bytes, request.requests))
     if isinstance(request, SegmentRequest):

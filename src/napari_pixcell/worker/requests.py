@@ -8,5 +8,6 @@ if TYPE_CHECKING:  # the window imports a request when it makes one
     from napari_pixcell.datasets.recipe.request import DatasetRequest
     from napari_pixcell.engine.request_values import Request
     from napari_pixcell.evaluation.request import EvaluateRequest
+    from napari_pixcell.verification.request import VerifyRequest
 
-AnyRequest: TypeAlias = "Request | DatasetRequest | EvaluateRequest"
+AnyRequest: TypeAlias = "Request | DatasetRequest | EvaluateRequest | VerifyRequest"

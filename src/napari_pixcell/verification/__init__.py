@@ -1,0 +1,1 @@
+"""Checks of an installed family on this machine, against published figures."""
