@@ -59,6 +59,8 @@ class ModelManager(QDialog):
         self.export_button = button("Export…", tip, folder("Export model to folder", self._export))
         delete = "Delete the files from this machine"
         self.remove_button = button("Remove", delete, family(shelf.remove))
+        tip = "Check this installation against published figures, on this machine"
+        self.verify_button = button("Verify…", tip, self.verify)
         self.locate_button = button(
             "Locate weights…",
             "Search a folder of your own for weights first",
@@ -79,11 +81,13 @@ class ModelManager(QDialog):
         self.state = Text()
         self.cancel_button = button("Cancel", "Stop; a later download resumes", self.shelf.cancel)
         self.problem, self.note = Text(colour=AMBER), Text(colour=GREEN)
-        buttons = row(self.use_button, self.get_button, self.export_button, self.remove_button)
+        buttons = row(self.use_button, self.get_button, self.verify_button)
+        buttons.addWidget(self.export_button)
+        buttons.addWidget(self.remove_button)
         buttons.addStretch(1)
         buttons.addWidget(self.locate_button)
         buttons.addWidget(self.import_button)
-        tip = "Unload the model after this time; “Free memory” in the studio unloads it at once"
+        tip = "Unload the model after this time; “Memory and preferences…” unloads it at once"
         unit, minutes = " minutes without a request", round(idle_minutes())
         self.idle = number(0, 600, tip, unit=unit, value=minutes)
         self.idle.setSpecialValueText("never")
@@ -173,6 +177,7 @@ class ModelManager(QDialog):
         fixed = missing or ("Part of the plugin" if bundled else "") or working
         cells = one is not None and not isinstance(one.family, Family)  # Cellpose
         allow(self.use_button, missing or ("Select it in the Layout section" if cells else ""))
+        allow(self.verify_button, missing or ("There are no figures for Cellpose" if cells else ""))
         allow(self.get_button, none or ("Already installed" if here else "") or working)
         allow(self.export_button, fixed)
         allow(self.remove_button, fixed)
@@ -196,6 +201,14 @@ class ModelManager(QDialog):
             ask_folder(self, title, act)
 
         return call
+
+    def verify(self) -> None:
+        """Open the checks of the selected family."""
+        from napari_pixcell.ui.verification import VerificationDialog
+
+        if self.chosen is not None and isinstance(self.chosen.family, Family):
+            self.verification = VerificationDialog(self.session, self.chosen.family, self)
+            self.verification.show()
 
     def _ask(self, name: str) -> None:
         self.offer.say(self.shelf.offer(name))

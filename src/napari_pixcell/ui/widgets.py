@@ -35,11 +35,12 @@ from napari_pixcell.ui.arrange import slim
 
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
+RED = "#ff6b60"
 BLUE = "#2f6fdf"
 SHORTEST = 50  # px of a label that is shortened
 PADDING = 12  # px of a label in napari's theme, above and below together
 # Shades for light themes: text needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
-ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
+ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d", RED: "#b3261e"}
 
 CHANGED_BY_WHEEL = (QAbstractSpinBox, QAbstractSlider, QComboBox, QTabBar)
 WHY = "why disabled"  # Qt property
