@@ -37,7 +37,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     client.waiting[0][1](Progress(10, 40, "Variant 1 of 2"))
     settle(ready)
     row = shown.rows[first.number]
-    assert row.what.text() == "Region 1 · 2 variants, seed 10, 20 steps"
+    assert row.what.whole == "Region 1 · 2 variants, seed 10, 20 steps"
     assert row.state.text().startswith("1 of 2")
     assert ready.footer.bar.value() == 250
     assert shown.title.text() == "Queue: 2 waiting"

@@ -93,7 +93,7 @@ class Footer(QFrame):
         guide, generator = self.session.guide, self.session.generator
         step = guide.step()
         generating, beside = step.kind == "generate", step.kind == "cells"
-        had_focus = self.guide_button.hasFocus() or self.generate_button.hasFocus()
+        had_focus = self._focused
         if not generating:
             self.guide_button.setText(step.words)
             self.guide_button.setToolTip(TIPS[step.kind])
@@ -104,8 +104,14 @@ class Footer(QFrame):
         allow(self.generate_button, generator.why_not())
         self.guide_button.setVisible(not generating)
         self.generate_button.setVisible(generating or beside)
-        if had_focus and generating and not self.generate_button.hasFocus():
-            self.generate_button.setFocus()  # the other one is hidden now
+        if had_focus and (self.hasFocus() or not self._focused):
+            # It is disabled or hidden now. The focus waits here for the blue button.
+            blue = self.generate_button if generating else self.guide_button
+            (blue if blue.isEnabled() else self).setFocus()
+
+    @property
+    def _focused(self) -> bool:
+        return any(w.hasFocus() for w in (self, self.guide_button, self.generate_button))
 
     # -- progress ------------------------------------------------------------------------
 
