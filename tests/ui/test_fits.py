@@ -83,7 +83,7 @@ def cut(root: QWidget) -> list[str]:
     shortened = [text_of(one) for one in root.findChildren(ShortLabel)]
     for header in root.findChildren(Header):
         model = header.model.currentText()
-        assert header.model.toolTip().startswith(f"{model}\n")
+        assert header.model.toolTip().startswith(model)
         shortened.append(model)
     found = [*truncated_texts(root), *texts_beyond_the_edge(root)]
     return [line for line in found if not any(line.startswith(f"{text!r}") for text in shortened)]

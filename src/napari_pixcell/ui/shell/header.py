@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
 from napari_pixcell.models.families import families
@@ -83,7 +84,10 @@ class Header(QWidget):
         self._set_mpp(self.mpp.value())
 
     def _offer_models(self) -> None:
-        offer(self.model, [(family.title, family.name) for family in families().values()])
+        known = families().values()
+        offer(self.model, [(_short(family.title), family.name) for family in known])
+        for index, family in enumerate(known):
+            self.model.setItemData(index, family.title, Qt.ItemDataRole.ToolTipRole)
         set_quietly(self.model, self.session.settings.family)
 
     def refresh(self) -> None:
@@ -103,6 +107,11 @@ class Header(QWidget):
         self.chip.setAccessibleName(family.notice)
         self.asking.setVisible(there and slide.mpp is None)
         self.corrupt.say(session.regions.corrupt_note())
+
+
+def _short(title: str) -> str:
+    """Return a family's title without what is added in brackets."""
+    return title.partition(" (")[0]
 
 
 def _size(slide: Any) -> str:
