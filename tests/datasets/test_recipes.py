@@ -24,9 +24,12 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.repair import Repair
+from napari_pixcell.engine.styles.features.writing import write_features
 from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.serialization import from_json, to_json
+from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -149,6 +152,11 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (style("blend", styles=[NOTHING] * 2, shares=[0, 0]), "Use at least one share above 0."),
     (style("library", name=5), "“name” of style 1 is 5. Use text"),
+    (style("features"), "Style 1 lacks “file”. Add it."),
+    (style("features", file="a.h5", most=0), "“most” of style 1 is 0. Use a whole number from 1"),
+    (style("features", file="a.h5", sed=1), "Style 1 has no “sed”. Did you mean “seed”?"),
+    (style("features", file="none.h5"), "“none.h5” does not exist"),
+    (style("features", file="."), "There are no files of features in the folder"),
     (style("embedding", embedding={"a": 1}), "“embedding” of style 1 lacks “dtype”. Add it."),
     (style("embedding", embedding=EMBEDDING | {"dtype": "O"}), "is “O”. Choose one of: float32"),
     (
@@ -387,6 +395,7 @@ def whole_recipe() -> dict[str, Any]:
                 "shares": [1, 2],
             },
             {"from": "embedding", "embedding": EMBEDDING, "source": {"region": [0, 0, 9, 9]}},
+            {"from": "features", "file": "f.h5", "most": 2, "seed": 1, "group": "g"},
         ],
         layouts=[
             {"from": "file", "path": "c.tif", "mpp": 0.5},
@@ -418,6 +427,8 @@ def damaged(value: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 def test_damaged_recipes_are_accepted_or_refused_in_words() -> None:
     Image.new("RGB", (256, 256), (200, 120, 170)).save("p.png")
     write_labels(Path("c.tif"), CELLS.astype(np.int32), 0.5)
+    grid = np.ones((1, 2, 128), np.float32)
+    write_features(Path("f.h5"), grid, Region(0, 0, 512, 256), ((256, 512), 0.5), DEMO)
     value, rng, refused = whole_recipe(), random.Random(17), 0
     assert count_pairs(DatasetRecipe.from_dict(value)) > 4
     for _ in range(200):

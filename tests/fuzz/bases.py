@@ -213,6 +213,20 @@ def make_styles(folder: Path) -> None:
     np.save(folder / "half.npy", np.zeros((1, 1, 128), np.float16))
 
 
+def make_features(folder: Path) -> None:
+    import h5py
+    from feature_files import features_of, places, write_clam, write_trident
+
+    values, coords = features_of(20, 8), places(4, 5)
+    write_trident(folder / "trident.h5", values, coords)
+    write_clam(folder / "clam.h5", values.astype(np.float16), coords)
+    with h5py.File(folder / "cohort.h5", "w") as file:
+        file["features"], file["coords"] = values[None], coords[None]
+    with h5py.File(folder / "packed.h5", "w", libver="latest") as file:
+        file.create_dataset("features", data=values, chunks=(4, 8), compression="gzip")
+        file.create_dataset("coords", data=coords, chunks=(4, 2), fletcher32=True)
+
+
 def make_clusters(folder: Path) -> None:
     documented = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text("utf-8")
     for number, example in enumerate(documented.split("```toml\n")[1:]):

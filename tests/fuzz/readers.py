@@ -105,6 +105,24 @@ def read_style(path: Path) -> None:
         _load(path)
 
 
+def read_features(path: Path) -> None:
+    from dataclasses import replace
+
+    from napari_pixcell.engine.styles.features.file import FeatureFile
+    from napari_pixcell.engine.styles.features.neighbours import PatchNeighbours
+    from napari_pixcell.engine.styles.features.search import FeatureSearch
+    from napari_pixcell.models.catalogue import PIXCELL_1024
+
+    with FeatureFile(path) as features:
+        near, family = PatchNeighbours(features), replace(PIXCELL_1024, grid=2)
+        wanted = near.style(len(features) // 2, family).values
+        near.row_at(*(features.coords[0] + features.side / 2))
+        near.complete(2)
+        heat = FeatureSearch(features).heat(wanted)
+        heat.best()
+        heat.map()
+
+
 def read_cluster(path: Path) -> None:
     from napari_pixcell.cluster.settings import ClusterSettings
 
@@ -371,6 +389,7 @@ READERS: dict[str, Reader] = {
     "records": Reader(bases.make_records, read_record),
     "recipes": Reader(bases.make_recipes, read_recipe),
     "styles": Reader(bases.make_styles, read_style),
+    "features": Reader(bases.make_features, read_features),
     "clusters": Reader(bases.make_clusters, read_cluster),
     "runs": Reader(bases.make_runs, read_run),
     "families": Reader(bases.make_families, read_families),

@@ -64,6 +64,14 @@ def test_a_family_is_downloaded_checked_exported_removed_and_imported(
     assert run("check", "pixcell-256")["code"] == 0
 
 
+def test_the_gated_encoder_can_be_left_out(run, hub) -> None:
+    hub.repositories = {name: f for name, f in hub.repositories.items() if "UNI2" not in name}
+    offered = run("get", "pixcell-256", "--without-encoder")["error"]
+    assert "PixCell-256 needs 2.8 GB" in offered and "UNI2-h" not in offered
+    assert run("get", "pixcell-256", "--without-encoder", "--yes")["installed"]
+    assert [part.kind for part in missing(PIXCELL_256)] == ["encoder"]
+
+
 def test_cellposes_weights_are_downloaded_checked_exported_and_removed(
     run, hub, tmp_path, monkeypatch
 ) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.region import chosen_region
-from napari_pixcell.cli.running import embedding_of
+from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.running import check_folder_of, embedding_of
 from napari_pixcell.cli.styles import save_style, whole_picture
+from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.styles.features.file import SUFFIXES
+from napari_pixcell.engine.styles.features.writing import write_features
 from napari_pixcell.engine.styles.style import checked_name
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
@@ -17,7 +23,8 @@ from napari_pixcell.models.families import get_family
     "embed",
     cli.SLIDE_OR_IMAGE,
     cli.region(required=False),
-    cli.path("--out", "FILE.npy", "file to write"),
+    cli.path("--out", "FILE.npy|FILE.h5", "file to write; with --grid, features as TRIDENT's"),
+    cli.flag("--grid", "write one embedding for each patch, with its position"),
     cli.argument("--save-as", metavar="NAME", help="save as a style of this name"),
     cli.NO_CACHE,
 )
@@ -25,6 +32,7 @@ def embed(options: cli.Options) -> cli.Result:
     """Embed a region of a slide, or a whole picture."""
     if options.out is None and options.save_as is None:
         raise PixCellError("No output is named. Add --out FILE.npy, or --save-as NAME.")
+    _check_format(options.out, options.grid)
     if options.save_as is not None:
         checked_name(options.save_as)  # before anything is computed
     if options.region is None:
@@ -35,8 +43,27 @@ def embed(options: cli.Options) -> cli.Result:
     chosen.warn_if_corrupt()
     result: cli.Result = {"shape": list(values.shape), "from cache": cached}
     if options.out is not None:
-        np.save(options.out, values)
+        if options.grid:
+            _write_grid(options.out, values, chosen)
+        else:
+            np.save(options.out, values)
         result = {"embedding": str(options.out)} | result
     if options.save_as is not None:
         result["style"] = save_style(options.save_as, values, chosen).name
     return result
+
+
+def _check_format(out: Path | None, grid: bool) -> None:
+    """Raise PixCellError if the file to write and ``--grid`` do not fit, or it has no folder."""
+    features = out is not None and out.suffix.lower() in SUFFIXES
+    if grid and not features:
+        raise PixCellError("--grid writes features in HDF5. Add --out FILE.h5.")
+    if features and not grid:
+        raise PixCellError("A file of features holds a grid. Add --grid, or use --out FILE.npy.")
+    check_folder_of(out)
+
+
+def _write_grid(out: Path, values: NDArray[np.float32], chosen: ChosenRegion) -> None:
+    """Write the embeddings of a region in TRIDENT's layout."""
+    slide = chosen.slide.shape, chosen.slide.require_mpp()
+    write_features(out, as_grid(values), chosen.region, slide, chosen.family)

@@ -45,7 +45,7 @@ GROUPS = {
     "layout": "Import, export, invent and vary layouts of cells.",
     "dataset": "Make, check and convert datasets of image–mask pairs.",
     "models": "List, get, check, remove, export and import the weights of families.",
-    "styles": "List, show, remove and rename saved styles.",
+    "styles": "List, show, add, remove and rename saved styles.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine
@@ -48,10 +49,18 @@ def _row(family: WeightSet) -> cli.Result:
     }
 
 
-@cli.command("models get", FAMILY, cli.flag("--yes", "accept size and licence"))
+@cli.command(
+    "models get",
+    FAMILY,
+    cli.flag("--yes", "accept size and licence"),
+    cli.flag("--without-encoder", "leave out the encoder: styles then come from files of features"),
+)
 def get(options: cli.Options) -> cli.Result:
     """Download a family, after showing its size and licence."""
     family = get_weight_set(options.family)
+    if options.without_encoder:
+        kept = tuple(part for part in family.parts if part.kind != "encoder")
+        family = replace(family, parts=kept)
     left = missing(family)
     for part in left:
         if not part.hub_id:

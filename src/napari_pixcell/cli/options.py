@@ -84,6 +84,9 @@ JSON = flag("--json", "print the result as JSON")
 DEBUG = flag("--debug", "log every step")
 SLIDE = argument("slide", metavar="SLIDE", type=Path)
 SLIDE_OR_IMAGE = path("slide", "SLIDE", "a slide, or without --region a whole image")
+FAMILY = argument(
+    "--family", default="demo", help=f"one of: {', '.join(BUILT_IN)}, or one of your own"
+)
 MPP = argument("--mpp", type=float, help="pixel size in µm, if the file states none")
 NO_CACHE = flag("--no-cache", "compute embeddings again and do not store them")
 OURS, AS_PUBLISHED = METHODS = "ours", "published"
@@ -108,9 +111,4 @@ def method(words: str) -> Option:
 def region(*, required: bool = True, family: bool = True) -> Option:
     """Declare ``--region``, ``--mpp`` and, unless False, ``--family``."""
     box = argument("--region", required=required, metavar="x,y,w,h", help="in level-0 pixels")
-    return lambda parser: _add_to(parser, (box, _family, MPP) if family else (box, MPP))
-
-
-def _family(parser: Parser) -> None:
-    words = f"one of: {', '.join(BUILT_IN)}, or one of your own"
-    parser.add_argument("--family", default="demo", help=words)
+    return lambda parser: _add_to(parser, (box, FAMILY, MPP) if family else (box, MPP))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.feature_styles import features_style, names_features
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.engine.canvas.plan import cells_of
@@ -18,11 +19,12 @@ from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
 from napari_pixcell.engine.styles.region_embedding import region_colours
-from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.styles.style import Style, checked_name
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.untrusted import MOST_ARRAY_BYTES, read_bounded, read_npy
 from napari_pixcell.words import counted
@@ -32,8 +34,9 @@ OWN = "region"  # the region's own tissue, as a style or as an image to start fr
 Grid = NDArray[np.float32]
 Shares = tuple[tuple[str, float], ...]
 
-STYLE = """name of a saved style, an embedding.npy, a picture of tissue, or “region” for the
-region's own; repeat it to blend styles"""
+STYLE = """name of a saved style, an embedding.npy, a picture of tissue, a patch of a file of
+features as FILE.h5#row or FILE.h5#x,y, or “region” for the region's own; repeat it to blend
+styles"""
 WEIGHT = "one for each --style; default: equal weights"
 NAME = cli.argument("name", metavar="NAME", help="of a saved style")
 STYLE_OPTIONS = cli.group(
@@ -140,6 +143,9 @@ def _find(
     path, family = Path(name), chosen.family
     if name == OWN:
         return OWN, as_grid(embedding_of(chosen, no_cache)[0]), colours_of(chosen)
+    if names_features(name):
+        found = features_style(name, family)
+        return found.name, found.values, None
     if path.suffix.lower() == ".npy":
         return "embedding", as_grid(_load(path)), None
     if path.suffix and path.is_file():
@@ -165,6 +171,19 @@ def _load(path: Path) -> NDArray[np.float32]:
             "“napari-pixcell embed” wrote."
         )
     return values.astype(np.float32)
+
+
+@cli.command(
+    "styles add",
+    NAME,
+    cli.argument("patch", metavar="FILE.h5#ROW", help="or FILE.h5#x,y: a patch and its neighbours"),
+    cli.FAMILY,
+)
+def add(options: cli.Options) -> cli.Result:
+    """Save a patch of a file of features as a style."""
+    family = get_family(options.family)
+    style = features_style(options.patch, family).saved(checked_name(options.name), family)
+    return _details(StyleLibrary().save(style))
 
 
 @cli.command("styles list")

@@ -34,7 +34,7 @@ from napari_pixcell.models.memory import (
     segmenter_fits,
     working_bytes,
 )
-from napari_pixcell.models.store import encoder_identity
+from napari_pixcell.models.store import encoder_identity, find, require
 from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.networks.compiling import compile_blocks
 from napari_pixcell.preferences import compile_wanted, set_preference
@@ -101,7 +101,9 @@ class LoadedModels:
         family = get_family(name)
         held = self._loaded
         if held is not None and held.family == family and dtype in (None, held.dtype):
-            return held
+            encoder = family.part("encoder")
+            if held.encoder is not None or encoder is None or find(encoder) is None:
+                return held
         precision = dtype or pick_dtype(family, self.device)
         shared, setting = None, None
         if held is not None:
@@ -230,9 +232,18 @@ class LoadedModels:
 
     @contextmanager
     def encoder(self) -> Iterator[Any]:
-        """Provide the encoder on the device. If need be, the other networks make room."""
+        """Provide the encoder on the device. If need be, the other networks make room.
+
+        Raises
+        ------
+        PixCellError
+            If it is not installed.
+        """
         assert self._loaded is not None and self.setting is not None
         loaded = self._loaded
+        if loaded.encoder is None:
+            for part in loaded.family.parts:
+                require(loaded.family, part)  # raises: only the encoder may be missing
         if not self.setting.swap_encoder:
             yield loaded.encoder
             return

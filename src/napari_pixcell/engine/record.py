@@ -165,8 +165,16 @@ class Record:
         return cls.from_dict(read_json(Path(path), advice=OTHER))
 
     def check_weights(self, weights: dict[str, str]) -> None:
-        """Raise PixCellError if the record needs other weights to reproduce its pixels."""
-        if self.weights and self.weights != weights:
+        """Raise PixCellError if the record needs other weights to reproduce its pixels.
+
+        Those of the encoder count only where both have one: the embedding is in the record.
+        """
+        both = "encoder" in self.weights and "encoder" in weights
+        needed, given = (
+            {part: sha256 for part, sha256 in one.items() if both or part != "encoder"}
+            for one in (self.weights, weights)
+        )
+        if needed and needed != given:
             changed = other_weights(self.weights, weights)
             made_by = self.versions.get("napari-pixcell", "another version")
             raise PixCellError(

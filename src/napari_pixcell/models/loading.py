@@ -44,6 +44,8 @@ class LoadedFamily:
     ----------
     controlnet, flow : nn.Module or None
         None if the family has none.
+    encoder : nn.Module or None
+        None if it is not installed: styles that are known already do not need it.
     scheduler : dict
         Configuration of the scheduler.
     preview_weight, preview_bias : Tensor, (3, channels) and (3,)
@@ -58,7 +60,7 @@ class LoadedFamily:
     transformer: Any
     controlnet: Any | None
     vae: Any
-    encoder: Any
+    encoder: Any | None
     flow: Any | None
     scheduler: dict[str, Any]
     preview_weight: Tensor
@@ -98,7 +100,7 @@ def load_family(
     check: Callable[[], None] = lambda: None,
     shared: SharedNetworks | None = None,
 ) -> LoadedFamily:
-    """Load every part of a family.
+    """Load every part of a family, and its encoder if that is installed.
 
     Parameters
     ----------
@@ -120,7 +122,8 @@ def load_family(
     """
     dtype = dtype or pick_dtype(family, device)
     shared = shared or SharedNetworks()
-    installed = {part.kind: require(family, part) for part in family.parts}
+    needed = [part for part in family.parts if part.kind != "encoder" or find(part) is not None]
+    installed = {part.kind: require(family, part) for part in needed}
     hashed = {kind: one.weights for kind, one in installed.items() if kind not in UNHASHED}
     devices = {"encoder": encoder_device or device}
     files = _file_keys(installed, dtype)
@@ -163,7 +166,7 @@ def load_family(
         transformer=parts["transformer"],
         controlnet=parts.get("controlnet"),
         vae=parts["vae"],
-        encoder=parts["encoder"],
+        encoder=parts.get("encoder"),
         flow=parts.get("flow"),
         scheduler=read_config(installed["scheduler"].weights),
         preview_weight=weight.to(device),

@@ -31,12 +31,15 @@ def tiles_row(tiles: SourceTiles) -> JsonRow:
     row: JsonRow = {"count": tiles.count, "tissue": tiles.tissue}
     if tiles.regions:
         row |= {"regions": [one.as_list() for one in tiles.regions], "mpp": tiles.mpp}
+    if tiles.rows:
+        row |= {"rows": list(tiles.rows), "skipped": tiles.skipped}
     return row
 
 
 def _tiles_in(row: JsonRow) -> SourceTiles:
     regions = tuple(Region(*one) for one in row.get("regions", ()))
-    return SourceTiles(row["count"], row["tissue"], regions, row.get("mpp", 0.0))
+    rows, skipped = tuple(row.get("rows", ())), row.get("skipped", 0)
+    return SourceTiles(row["count"], row["tissue"], regions, row.get("mpp", 0.0), rows, skipped)
 
 
 class ListedStyles(Sequence[StyleSource]):

@@ -35,6 +35,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sync_folder, write_whole
 from napari_pixcell.models.families import get_family
 from napari_pixcell.serialization import to_json
+from napari_pixcell.words import counted
 
 STYLED = "styles.json"  # exists once all styles are complete
 
@@ -137,7 +138,7 @@ class Preparation:
         if self.phase != phase:  # another process has joined it
             return
         if phase == LISTING:
-            self._join_listing()
+            self._join_listing(emit)
         elif phase == STYLES:
             self._join_styles(emit)
         else:
@@ -146,17 +147,22 @@ class Preparation:
     def _rows(self, phase: str) -> Iterator[tuple[PreparationChunk, list[JsonRow]]]:
         return ((chunk, read_part(self.folder, chunk)) for chunk in self.chunks(phase))
 
-    def _join_listing(self) -> None:
+    def _join_listing(self, emit: Emit) -> None:
         own, counts, checked, with_tissue = len(self.sources), list[int](), list[int](), 0
+        skipped = 0
         for chunk, rows in self._rows(LISTING):
             for number, row in zip(range(chunk.first, chunk.stop), rows, strict=True):
                 (counts if number < own else checked).append(int(row["count"]))
                 with_tissue += int(row.get("tissue", 0))
+                skipped += int(row.get("skipped", 0))
         try:
             planned_pairs(self.recipe, self.layouts, sum(counts), with_tissue, checked)
         except PixCellError as error:
             raise RecipeRefused(str(error)) from error
         write_whole(self.folder / LISTED, json.dumps({"styles": counts}))
+        if skipped:
+            words = f"Left out {counted(skipped, 'style')} whose features hold no numbers."
+            emit(Notice(words))
 
     def _join_styles(self, emit: Emit) -> None:
         path = self.dataset.folder / store.STYLES

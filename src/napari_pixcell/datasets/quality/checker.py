@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,9 +36,11 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, Request, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.store import find
 
 # Few or very different real tiles may all be dissimilar; a copy is at least this similar.
 LEAST_COPY = 0.75
+NOT_EMBEDDED: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
 Ask = Callable[[Request], list[Event]]
 Scores = dict[str, float | None]
@@ -52,7 +55,7 @@ class Verdict:
     flags: tuple[str, ...]  # of FLAGS, in their order
     nuclei: DifferingNuclei | None = None  # None without a mask
     wanted: int = 0  # nuclei in the mask
-    embedding: NDArray[np.float32] | None = None  # of its tiles; None if it is not a picture
+    embedding: NDArray[np.float32] | None = None  # of its tiles; None if they are not embedded
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ class MeasuredImage:
     Parameters
     ----------
     embedding : array, float32, (tokens, dimension), optional
-        None if it is no picture.
+        None if it is no picture; without tokens if the encoder is not installed.
     nuclei : array, int32, (height, width), optional
         None if it has no mask, or if nuclei are segmented by the built-in method.
     """
@@ -96,6 +99,9 @@ class Checker:
     most_copy_pixels : float or None
         Correlation beyond which an image is a copy: that of similar real tiles, at least
         ``LEAST_COPY`` and at most the threshold of the checks.
+    embeds : bool
+        False if the encoder is not installed, so that images are compared neither with their style
+        nor with real tissue.
     segmenter : LayoutSource or None
         Method that segmented the images, with the hash of its weights; None before the first.
     """
@@ -109,6 +115,12 @@ class Checker:
         self.segmenter: LayoutSource | None = None
         self._shared: NDArray[np.float64] | None = None  # direction of the embeddings of all tissue
         self._ask = ask
+
+    @cached_property
+    def embeds(self) -> bool:
+        """Whether images are embedded."""
+        part = self.family.part("encoder")
+        return part is None or find(part) is not None
 
     def check(
         self, image: NDArray[Any], labels: NDArray[Any] | None, style: DatasetStyle
@@ -135,7 +147,7 @@ class Checker:
             If the images cannot be embedded or segmented, so that they cannot be judged.
         """
         own = self._embedded(images)
-        if self._shared is None and any(values is not None for values in own):
+        if self.embeds and self._shared is None and any(values is not None for values in own):
             picture = PackedArray.pack(reference_picture(self.family))
             request = EmbedRequest(self.family.name, picture)
             self._shared = centre_of(self._answer(request, Embedding).values)
@@ -191,12 +203,12 @@ class Checker:
             agrees = agreement(labels, found)
             scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
             nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
-        scores |= self._style_scores(own, style)
+        scores |= self._style_scores(own, style) if own.size else {}
         if nearest is None:
             (nearest,) = self.nearest([(image, labels, measured)])
         if nearest is not None:
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
-        return Verdict(scores, self._flags(scores), nuclei, wanted, own)
+        return Verdict(scores, self._flags(scores), nuclei, wanted, own if own.size else None)
 
     def nearest(self, pairs: Sequence[MaskedImage]) -> list[Nearest | None]:
         """Compare images with real tissue, which is read once for all of them.
@@ -211,7 +223,7 @@ class Checker:
         PixCellError
             If another model embedded the real tissue.
         """
-        real = self.real
+        real = self.real if self.embeds else None
         compared = [
             ComparedPicture(self._whole_tiles(image), measured.embedding, self._free(labels))
             for image, labels, measured in pairs
@@ -236,6 +248,8 @@ class Checker:
 
     def _embedded(self, images: Sequence[NDArray[Any]]) -> list[NDArray[np.float32] | None]:
         """Embed images; None for an array that is no picture."""
+        if not self.embeds:
+            return [NOT_EMBEDDED if is_picture(image) else None for image in images]
         tile, shown = self.family.tile, [image for image in images if is_picture(image)]
         if len(shown) < 2 or any(image.shape != (tile, tile, 3) for image in shown):
             return [self.embed(image) if is_picture(image) else None for image in images]

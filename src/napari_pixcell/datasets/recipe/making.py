@@ -24,6 +24,10 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
 
 MOST_FAILURES = 3  # in a row; after that, every pair would probably fail
+NOT_COMPARED = (
+    "Pairs were not compared with their styles, because the encoder is not installed. Their other "
+    "checks were made."
+)
 OTHER_ENCODER = (
     "Earlier pictures were not embedded: the encoder has other weights than the one the dataset "
     "was made with. Install those to compare the pictures with the real tissue."
@@ -154,6 +158,8 @@ class _Making:
             self._emit(Notice(f"{self._maker.outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
+        if not self._maker.checker.embeds:
+            self._emit(Notice(NOT_COMPARED))
         if done == total:
             end_sharing(self._dataset.folder)
         tally.end()

@@ -200,6 +200,12 @@ STYLES = _kinds(
         | _TISSUE,
         "picture": {"path": PathText, **_TISSUE},
         "folder": {"path": PathText, **_TISSUE},
+        "features": {
+            "file": PathText,
+            "most": NotRequired[Annotated[int, whole(1, MOST_TILES)]],
+            "seed": NotRequired[Seed],
+            **_GROUPED,
+        },
         "library": {"name": Name},
         "blend": {
             "styles": Annotated[_list_of("Style"), Field(min_length=1, max_length=MOST_MIXED)],

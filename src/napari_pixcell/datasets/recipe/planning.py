@@ -13,6 +13,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.layout_sources import LayoutSources
 from napari_pixcell.datasets.recipe.recipe import PATHS, DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.recipe.saved_styles import with_library_styles
+from napari_pixcell.datasets.recipe.source_files import is_folder
 from napari_pixcell.datasets.recipe.style_sources import StyleSources
 from napari_pixcell.datasets.recipe.tiles import check_count
 from napari_pixcell.datasets.store.plan import Plan, check_styles
@@ -69,7 +70,9 @@ def check_recipe(recipe: DatasetRecipe) -> None:
 def _with_files(part: Part) -> Part:
     """Raise PixCellError if a file that a style or layout names does not exist."""
     for name in PATHS:
-        if name in part and part["from"] != "folder":
+        if name not in part or part["from"] == "folder":
+            continue
+        if name != "file" or not is_folder(Path(part[name])):
             check_regular(Path(part[name]))
     return part
 

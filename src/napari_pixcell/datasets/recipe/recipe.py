@@ -5,6 +5,7 @@
                 {"from": "slide", "slide": "b.svs", "most": 50},
                 {"from": "picture", "path": "tile.png", "mpp": 0.5},
                 {"from": "folder", "path": "tiles", "mpp": 0.5},
+                {"from": "features", "file": "b.h5", "most": 100, "seed": 7},
                 {"from": "library", "name": "Stroma A"},
                 {"from": "blend", "styles": [ … ], "shares": [1, 1]},
                 {"from": "embedding", "name": "…", "embedding": { … }},
@@ -59,7 +60,7 @@ SCHEMA = 1
 KEY = "napari-pixcell dataset recipe"
 EDITORS = "$schema"  # where an editor looks for the JSON Schema
 PICTURES = ("png", "tiff")
-PATHS = ("slide", "path")
+PATHS = ("slide", "path", "file")
 MOST_STEPS, MOST_SEEDS = 1000, 100_000
 ADVICE = "Correct the recipe, or choose another file."
 

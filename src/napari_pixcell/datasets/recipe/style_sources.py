@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.recipe.feature_sources import FeatureSources
 from napari_pixcell.datasets.recipe.parts import MOST_TILES, read_colours, unpacked
 from napari_pixcell.datasets.recipe.recipe import Part
 from napari_pixcell.datasets.recipe.saved_styles import style_from_library
-from napari_pixcell.datasets.recipe.source_files import files_in, names_in
+from napari_pixcell.datasets.recipe.source_files import files_in, is_folder, names_in
 from napari_pixcell.datasets.recipe.tiles import (
     SourceTiles,
     check_count,
@@ -26,6 +27,7 @@ from napari_pixcell.datasets.recipe.tiles import (
 )
 from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.styles.blending import as_grid, blend
+from napari_pixcell.engine.styles.features.file import SUFFIXES as FEATURES
 from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -102,6 +104,7 @@ class StyleSources:
 
     def __init__(self, parts: tuple[Part, ...], family: Family) -> None:
         self._parts, self._family = parts, family
+        self._features = FeatureSources(family)
         self._open: tuple[tuple[str, float | None], Slide] | None = None
         self._last: tuple[tuple[object, ...], Pixels] | None = None  # that was read
         self._unpacked: tuple[Part, Embeddings, Pixels | None] | None = None
@@ -130,7 +133,7 @@ class StyleSources:
         """Iterate over the names of the files in the folders of the recipe."""
         for part, path in self._sources:
             if path is not None:
-                yield from names_in(part["path"], [Path(path)])
+                yield from names_in(part[_key(part)], [Path(path)])
 
     def tiles(self, number: int) -> SourceTiles:
         """Open a source, and return its tiles.
@@ -147,7 +150,8 @@ class StyleSources:
         return self._style(self._part(number), tiles, at)
 
     def close(self) -> None:
-        """Close the slide that was read last."""
+        """Close the slide and the file of features that were read last."""
+        self._features.close()
         self._last = None
         if self._open is not None:
             self._open[1].close()
@@ -177,12 +181,15 @@ class StyleSources:
             case "nothing":
                 pass
             case _:
-                numbers.of(_group_name(part if path is None else {**part, "path": path}))
+                numbers.of(_group_name(_with_path(part, path)))
 
     def _flat(self, part: Part) -> Iterator[tuple[Part, str | None]]:
         match part["from"]:
             case "folder":
                 for path in files_in(Path(part["path"]), PICTURES, "pictures of tissue"):
+                    yield part, str(path)
+            case "features" if is_folder(Path(part["file"])):
+                for path in files_in(Path(part["file"]), FEATURES, "files of features"):
                     yield part, str(path)
             case "library":
                 yield style_from_library(part, self._family), None
@@ -190,8 +197,7 @@ class StyleSources:
                 yield part, None
 
     def _part(self, number: int) -> Part:
-        part, path = self._sources[number]
-        return part if path is None else {**part, "path": path}
+        return _with_path(*self._sources[number])
 
     # -- tiles -----------------------------------------------------------------------------
 
@@ -203,6 +209,8 @@ class StyleSources:
                 return self._in_tissue(part)
             case "picture" | "folder":
                 return self._in_region(part, None)
+            case "features":
+                return self._features.tiles(part["file"], part.get("most"), part.get("seed"))
             case "embedding":
                 grid, pixels = self._arrays(part)
                 rows, columns = self._tiles_of(grid)
@@ -220,9 +228,11 @@ class StyleSources:
                 return self._blend(part)
             case "embedding":
                 return self._of_embedding(part, tiles, at)
+            case "features":
+                return self._of_features(part, tiles, at)
             case "nothing":
                 return StyleSource(part.get("name", "No style"), "nothing")
-        number, region = self._slides.of(_group_name(part)), tiles.regions[at]
+        number, region = self._number_of(part), tiles.regions[at]
         return StyleSource(
             tile_name(part.get("name") or f"Slide {number}", at, tiles.count),
             f"slide-{number}",
@@ -299,11 +309,23 @@ class StyleSources:
 
     def _all_of(self, part: Part) -> Iterator[StyleSource]:
         for flat, path in self._flat(part):
-            one = flat if path is None else {**flat, "path": path}
+            one = _with_path(flat, path)
             tiles = self._tiles(one)
             yield from (self._style(one, tiles, at) for at in range(tiles.count))
 
-    # -- embeddings by value ---------------------------------------------------------------
+    # -- known embeddings ------------------------------------------------------------------
+
+    def _of_features(self, part: Part, tiles: SourceTiles, at: int) -> StyleSource:
+        found, number = self._features.style(part["file"], tiles.rows[at]), self._number_of(part)
+        return StyleSource(
+            f"{part.get('name') or f'Slide {number}'}, row {tiles.rows[at]}",
+            f"slide-{number}",
+            embedding=found.values,
+            source={"features": found.key, "row": tiles.rows[at]},
+        )
+
+    def _number_of(self, part: Part) -> int:
+        return self._slides.of(_group_name(part))
 
     def _arrays(self, part: Part) -> tuple[Embeddings, Pixels | None]:
         """Return a grid of embeddings, and the tissue that may come with it."""
@@ -328,7 +350,7 @@ class StyleSources:
         tile = self._own_tissue(pixels, place)
         return StyleSource(
             tile_name(name, at, tiles.count),
-            f"slide-{self._slides.of(_group_name(part))}",
+            f"slide-{self._number_of(part)}",
             (lambda: tile) if tile is not None else None,
             tile_of(grid, place, self._family.grid),
             source=part.get("source") or {},
@@ -336,8 +358,18 @@ class StyleSources:
         )
 
 
+def _key(part: Part) -> str:
+    """Return the key of a part that names its file or folder."""
+    return "file" if part["from"] == "features" else "path"
+
+
+def _with_path(part: Part, path: str | None) -> Part:
+    """Return a part that names one file of its folder."""
+    return part if path is None else {**part, _key(part): path}
+
+
 def _group_name(part: Part) -> str:
     """Return the path or name that tells slides and pictures apart, so that a split can."""
     if part["from"] == "embedding":
         return str(part.get("group") or part.get("name") or "Style")
-    return str(part.get("group") or part.get("slide") or part["path"])
+    return str(part.get("group") or part.get("slide") or part[_key(part)])

@@ -30,12 +30,18 @@ class SourceTiles:
         In level-0 pixels, if they are read from a slide or picture.
     mpp : float
         Pixel size of the slide or picture, in µm.
+    rows : tuple of int
+        In a file of features, if they are read from one: the first row of each.
+    skipped : int
+        Styles of this file that have no numbers, and are left out.
     """
 
     count: int
     tissue: int
     regions: tuple[Region, ...] = ()
     mpp: float = 0.0
+    rows: tuple[int, ...] = ()
+    skipped: int = 0
 
 
 def check_count(styles: int) -> None:

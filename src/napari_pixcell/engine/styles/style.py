@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.styles.features.encoders import UNI2_H_NAME, encoder_name
 from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -57,7 +58,8 @@ class Style:
         Any words.
     embedding : array, float32, (rows, columns, dimension)
     encoder : str
-        See :func:`napari_pixcell.models.store.encoder_kind`.
+        See :func:`napari_pixcell.models.store.encoder_kind`. A style out of a file of features of
+        UNI2-h names this encoder instead, which need not be installed.
     family : str
         Name of the family that embedded it, for display.
     made_of : tuple of (str, float)
@@ -89,7 +91,7 @@ class Style:
 
     def why_not(self, family: Family, encoder: str | None) -> str:
         """Return why a family with this encoder cannot use it, or an empty string if it can."""
-        if self.encoder == encoder:
+        if self.encoder == encoder or self.encoder == UNI2_H_NAME == encoder_name(family):
             return ""
         return (
             f"“{self.name}” was embedded by the encoder of another model ({self.family}). Choose "

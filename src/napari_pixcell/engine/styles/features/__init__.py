@@ -1,0 +1,1 @@
+"""Embeddings that others computed: the ``.h5`` files of TRIDENT and CLAM. Imports no torch."""
