@@ -143,6 +143,7 @@ class StyleSection(Section):
         self._show_progress(active, style)
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and not self.problem_now())
+        allow(self.embed_button, self.session.models.why_no_encoder())
         ready = active is not None and bool(choice.parts) and not self.styles.why_not(active)
         allow(self.save_button, "" if ready else "There is no style to save yet")
         self.blend_button.setText("Stop blending" if blended else "Blend with…")
@@ -151,7 +152,7 @@ class StyleSection(Section):
         self.blending.refresh()
         library = self.session.library
         now = self._state_now(active)
-        if missing and self.problem_now():
+        if missing and self.problem_now() and self.session.models.embeds:
             self.report(action="Retry", act=self._embed, state=now)
         elif library.last_removed is not None and not self.problem_now():
             self.report(action="Restore style", act=library.undo_remove, state=now)
@@ -190,7 +191,8 @@ class StyleSection(Section):
         if style is not None and style.embedding is None:
             job = style.embedding_job
             busy = job.sentence() if job is not None else "Embedding…"
-            return busy if style.embedding_busy else "Not embedded"
+            no_encoder = self.session.models.why_no_encoder()
+            return busy if style.embedding_busy else no_encoder or "Not embedded"
         waits = self.styles.why_not(active)
         if waits:
             return waits
