@@ -135,8 +135,7 @@ def test_a_file_of_another_slide_is_a_list(session, write) -> None:
     session.features.open(write("other", shape=(4000, 3000)))
     session.wait(20)
     assert session.features.why_no_map() == (
-        "The patches of “other.h5” do not fit this slide. Open its own slide, or choose a patch in "
-        "the list."
+        "The patches do not fit this slide. Open their own slide, or choose a patch in the list."
     )
     session.features.use(7)
     session.wait(20)
@@ -207,6 +206,41 @@ def test_the_last_of_two_files_opened_at_once_stays(session, write) -> None:
     session.features.open(write("b"))
     session.wait(20)
     assert session.features.current.name == "b.h5"
+
+
+def test_without_a_slide_a_problem_is_said_where_it_is_seen(client, write, tmp_path) -> None:
+    session = Session(client)
+    session.features.open(write())
+    assert session.notices.notes["slide"] == "Opening case 7.h5…"
+    session.wait(20)
+    assert "slide" not in session.notices.notes and session.features.current is not None
+    (tmp_path / "bad.h5").write_bytes(b"no features")
+    session.features.open(tmp_path / "bad.h5")
+    session.wait(20)
+    assert "“bad.h5” is not an HDF5 file" in session.notices.problems["slide"]
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", list(range(25))),
+        ("2", [2, 20, 21, 22, 23, 24]),
+        ("0", [0]),
+        ("25", []),
+        ("patch", []),
+        ("1 2 3", []),
+        ("-4", []),
+    ],
+)
+def test_patches_are_found_by_their_row(opened, text: str, rows: list[int]) -> None:
+    assert opened.features.current.matching(text).tolist() == rows
+
+
+@pytest.mark.parametrize("text", ["300, 600", "300 600", "300;600"])
+def test_patches_are_found_by_their_position(opened, text: str) -> None:
+    found = opened.features.current.matching(text)
+    assert found[0] == 11 and sorted(found) == list(range(25))
 
 
 # -- similarity -------------------------------------------------------------------------------

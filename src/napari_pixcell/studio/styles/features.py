@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from napari_pixcell.studio.styles.library import SECTION, Styles
 from napari_pixcell.studio.tasks import Task, Tasks
 
 SAME_SIZE = 0.01  # a slide's size as stated in the file, which other readers may cut off
+NEAREST = 50  # patches to a position
 SAME_SCALE = 0.25  # of a patch in µm: magnifications are nominal
 
 
@@ -48,6 +51,7 @@ class OpenFeatures:
     search: FeatureSearch
     row: int = 0  # the patch that was chosen last
     chosen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))  # with others
+    _within: tuple[Region, NDArray[np.int64]] | None = None
 
     @property
     def name(self) -> str:
@@ -56,12 +60,43 @@ class OpenFeatures:
     def __len__(self) -> int:
         return len(self.file)
 
+    @cached_property
+    def centres(self) -> NDArray[np.float64]:
+        """The centres of the patches, x and y in level-0 pixels: (rows, 2)."""
+        return self.file.coords + self.file.side / 2
+
+    @cached_property
+    def extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the greatest x and y of the centres."""
+        return self.centres.min(axis=0), self.centres.max(axis=0)
+
     def within(self, region: Region) -> NDArray[np.int64]:
         """Return the rows of the patches whose centres lie in a region."""
-        x, y = (self.file.coords + self.file.side / 2).T
-        across = (region.x <= x) & (x < region.x + region.width)
-        down = (region.y <= y) & (y < region.y + region.height)
-        return np.flatnonzero(across & down)
+        if self._within is None or self._within[0] != region:  # asked at each change in the dock
+            away = self.centres - (region.x, region.y)
+            inside = (away >= 0) & (away < (region.width, region.height))
+            self._within = region, np.flatnonzero(inside.all(axis=1))
+        return self._within[1]
+
+    def matching(self, text: str) -> NDArray[np.int64]:
+        """Return the rows that a text names, the likeliest first.
+
+        A number stands for the rows that begin with it, two for the patches nearest to a position.
+        """
+        count = len(self.file)
+        if not text.strip():
+            return np.arange(count)
+        numbers = [part for part in re.split(r"[\s,;]+", text.strip()) if part]
+        if not all(re.fullmatch(r"\d{1,9}", part) for part in numbers) or len(numbers) > 2:
+            return np.zeros(0, np.int64)
+        if len(numbers) == 2:
+            away = np.abs(self.centres - np.array(numbers, float)).max(axis=1)
+            return np.argsort(away, kind="stable")[:NEAREST]
+        first, found = int(numbers[0]), []
+        for zeros in range(len(str(count)) if first else 1):
+            power = 10**zeros
+            found.append(np.arange(min(first * power, count), min((first + 1) * power, count)))
+        return np.concatenate(found)
 
 
 @dataclass(eq=False)
@@ -88,9 +123,10 @@ class FeatureStyles:
 
     def open(self, path: Path) -> None:
         """Open a file of features in a thread, in place of the one that is open."""
-        family = self.settings.model
+        family, there = self.settings.model, self.slides.current is not None
         self.tasks.drop(self.opening)
-        task = self.opening = Task(section=SECTION, message=f"Opening {path.name}")
+        section = SECTION if there else "slide"  # without a slide, styles are not in view
+        task = self.opening = Task(section=section, message=f"Opening {path.name}")
 
         def work() -> OpenFeatures:
             file = open_features(path, family)
@@ -103,10 +139,12 @@ class FeatureStyles:
                 raise
 
         def done(opened: OpenFeatures) -> None:
-            if self.opening is not task:
+            if self.opening is not task:  # closed, or another one was opened
                 self._close(opened)
                 return
             self.tasks.end(task)
+            if not there:
+                self.notices.say(section, "")
             self.close()
             self.current, self.shown = opened, True
             if note := self._other_name():
@@ -120,6 +158,8 @@ class FeatureStyles:
                 self._emit()
 
         self.tasks.start(task)
+        if not there:
+            self.notices.note(section, task.sentence())
         self.tasks.background.compute(work, done, failed)
         self._emit()
 
@@ -171,14 +211,15 @@ class FeatureStyles:
             return "Choose a patch in the list, or open its slide to see it there."
         if slide.mpp is None:
             return "Set the pixel size of the slide to see the patches on it."
-        if not self._fits(features.file, slide):
+        if not self._fits(features, slide):
             return (
-                f"The patches of “{features.name}” do not fit this slide. Open its own slide, or "
-                "choose a patch in the list."
+                "The patches do not fit this slide. Open their own slide, or choose a patch in "
+                "the list."
             )
         return ""
 
-    def _fits(self, file: FeatureFile, slide: Any) -> bool:
+    def _fits(self, features: OpenFeatures, slide: Any) -> bool:
+        file = features.file
         stated, shape = file.shape, np.array(slide.shape)
         if stated is not None and (np.abs(np.array(stated) / shape - 1) > SAME_SIZE).any():
             return False
@@ -187,8 +228,8 @@ class FeatureStyles:
         side = file.side * slide.mpp / (file.origin.micrometres or usual)
         if abs(side - 1) > SAME_SCALE:
             return False
-        centres = file.coords + file.side / 2
-        return bool((centres >= 0).all() and (centres <= shape[::-1]).all())
+        least, greatest = features.extent
+        return bool((least >= 0).all() and (greatest <= shape[::-1]).all())
 
     def _other_name(self) -> str:
         """Return what to say of a file that bears the name of another slide."""

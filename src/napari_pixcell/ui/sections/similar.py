@@ -71,7 +71,8 @@ class SimilarPanel(QWidget):
             self.bar.advance(job.done, job.total)
         elif found is not None:
             item = self.session.regions.get(found.number)
-            self.state.say(found.sentence(item.name if item is not None else "the region"))
+            name = item.name if item is not None else found.name
+            self.state.say(found.sentence(name or "the region"))
         if found is not self._shown:
             self._shown = found
             self._fill([] if found is None else found.best)
