@@ -133,7 +133,9 @@ class FeatureStyles:
             try:
                 neighbours = PatchNeighbours(file)
                 neighbours.square(0, 0, 0)  # coordinates and their tree, once
-                return OpenFeatures(file, neighbours, FeatureSearch(file))
+                opened = OpenFeatures(file, neighbours, FeatureSearch(file))
+                _ = opened.extent  # which the dock asks for at each change
+                return opened
             except BaseException:
                 file.close()
                 raise
