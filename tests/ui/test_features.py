@@ -15,6 +15,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
 from napari_pixcell.engine.styles.features.writing import write_features
+from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.ui.demo import click
@@ -157,6 +158,8 @@ def test_find_similar_asks_the_file_and_not_the_worker(opened, client, settle) -
     settle(opened)
     click(panel.find_button)
     settle(opened)
+    assert panel.state.text() == "The patches are hidden. “Pick” shows them again."
+    assert not opened.link.find("features").visible  # one map at a time
     assert opened.link.find("similar").name == "Similar tissue · patch 4"
     found = opened.region.similar
     assert found.state.text() in ("Most similar to patch 4", "Nothing else here resembles patch 4")
@@ -236,11 +239,18 @@ def test_the_panel_and_the_list_are_not_cut_off(opened, viewer, settle, theme: s
     viewer.theme = theme
     opened.window().resizeDocks([opened.parent()], [320], Qt.Orientation.Horizontal)
     opened.style_.features.open_list()
+    opened.session.similar.find()
     settle(opened)
+    match = Match(Region(0, 0, 256, 256), 1.0), np.zeros((256, 256, 3), np.uint8)
+    opened.region.similar._fill([match] * 6)
+    settle(opened)
+    assert len(opened.region.similar.thumbnails) == 6
     panel, window = opened.style_.features, listed(opened)
     opened.tabs.bring(panel)
     settle(opened)
     assert opened.width() <= 324 and opened.minimumWidth() == 320
+    page = opened.tabs.pages[0]
+    assert page.widget().minimumSizeHint().width() <= page.viewport().width()
     shortened = [one.text() for one in panel.findChildren(ShortLabel)]
     for root in (panel, window):
         found = [*truncated_texts(root), *texts_beyond_the_edge(root)]

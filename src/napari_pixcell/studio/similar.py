@@ -216,6 +216,7 @@ class SimilarTissue:
 
     def _start(self, task: SimilarTask) -> None:
         self.job, self.found, self.shown = task, None, True
+        self.features.show(False)  # two maps over each other cannot be read
         self.tasks.start(task)
         self.changed.emit()
 

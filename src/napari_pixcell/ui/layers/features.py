@@ -19,7 +19,7 @@ NAME = "Patches with features"
 EVEN, ODD, CHOSEN = 0.0, 0.3, 1.0
 # Blue does not occur in H&E. Neighbours differ, so that single patches can be told apart.
 COLOURS = Colormap(
-    [[0.1, 0.45, 1.0, 0.28], [0.1, 0.45, 1.0, 0.5], [1.0, 0.85, 0.0, 0.75]],
+    [[0.1, 0.45, 1.0, 0.1], [0.1, 0.45, 1.0, 0.32], [1.0, 0.85, 0.0, 0.6]],
     controls=[EVEN, ODD, CHOSEN],
     name="pixcell patches",
 )

@@ -14,6 +14,7 @@ from napari_pixcell.ui.widgets import Bar, ShortLabel, Text, allow, button, chec
 from napari_pixcell.words import counted
 
 CLICK = "Click a patch on the slide, and the active region imitates it."
+HIDDEN = "The patches are hidden. “Pick” shows them again."
 
 
 class FeaturesPanel(QWidget):
@@ -64,7 +65,7 @@ class FeaturesPanel(QWidget):
         elif opened is not None:
             no_map = features.why_no_map()
             self.name.say(f"{opened.name} · {counted(len(opened), 'patch', 'patches')}")
-            self.state.say(no_map or CLICK)
+            self.state.say(no_map or (CLICK if features.shown else HIDDEN))
             set_quietly(self.map_box, features.shown and not no_map)
             allow(self.map_box, no_map)
             allow(self.pick_button, no_map)

@@ -18,7 +18,7 @@ from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, pixmap, tool_button
 
-SIDE = 44
+SIDE = 38  # six of them fit into the narrowest dock
 FIND = "Search the slide for tissue like the active region's, and map the similarity"
 MAP = (
     "Show the similarity on the slide: bright yellow is like the region, dark is average or below, "
