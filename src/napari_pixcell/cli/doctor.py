@@ -19,7 +19,7 @@ from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE
 from napari_pixcell.models.families import families, weight_sets
 from napari_pixcell.models.memory import Machine, this_machine, verdict
-from napari_pixcell.models.store import find, missing
+from napari_pixcell.models.store import find, lacks_only_encoder, missing
 from napari_pixcell.preferences import compile_wanted, preference
 from napari_pixcell.words import file_size
 
@@ -206,6 +206,8 @@ def _models() -> Diagnoses:
             size = file_size(sum(part.bytes for part in left))
             found = f"{parts}, {size} are missing" if here else f"not installed ({size})"
             fix = f"napari-pixcell models get {name}"
+        if lacks_only_encoder(family):
+            found = "installed without its encoder: styles come from files of features"
         own = next((part for part in left if not part.hub_id and part.folder), None)
         if left and family.bundled:
             fix = "reinstall napari-pixcell"

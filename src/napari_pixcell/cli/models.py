@@ -12,7 +12,7 @@ from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
 from napari_pixcell.models.hub import download, offer
 from napari_pixcell.models.integrity import family_problems, uncompared_files
-from napari_pixcell.models.store import locations, missing
+from napari_pixcell.models.store import lacks_only_encoder, locations, missing
 from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.words import file_size
 
@@ -29,6 +29,8 @@ def list_families(options: cli.Options) -> cli.Result:
     for row in rows:
         where = ", ".join(row["where"])
         state = f"installed ({where})" if row["installed"] else "missing"
+        if row["without_encoder"]:
+            state = "without encoder"
         gate = f"; gated: {', '.join(row['gated'])}" if row["gated"] else ""
         print(f"{row['name']:<20} {state:<20} {file_size(row['bytes']):>7}  {row['title']}")
         print(f"{'':<20} {row['licence']}{gate}")
@@ -41,6 +43,7 @@ def _row(family: WeightSet) -> cli.Result:
         "name": family.name,
         "title": family.title,
         "installed": not left,
+        "without_encoder": lacks_only_encoder(family),
         "where": locations(family),
         "missing": [f"{part.hub_id}/{name}" for part in left for name in part.files],
         "bytes": family.bytes,

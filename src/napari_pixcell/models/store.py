@@ -110,6 +110,12 @@ def missing(family: WeightSet) -> list[Part]:
     return [part for part in family.parts if find(part) is None]
 
 
+def lacks_only_encoder(family: WeightSet) -> bool:
+    """True if a family generates, but embeds nothing: its styles come from files of features."""
+    stain = any(part.kind == "flow" for part in family.parts)  # it starts from embedded tissue
+    return not stain and [part.kind for part in missing(family)] == ["encoder"]
+
+
 def require(family: WeightSet, part: Part) -> InstalledPart:
     """Return the files of a part of a family.
 

@@ -14,7 +14,12 @@ from napari_pixcell.models import hub
 from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
 from napari_pixcell.models.memory import this_machine, verdict
-from napari_pixcell.models.store import licence_texts, missing, set_weights_folder
+from napari_pixcell.models.store import (
+    lacks_only_encoder,
+    licence_texts,
+    missing,
+    set_weights_folder,
+)
 from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.studio.tasks import Task, Tasks
@@ -28,6 +33,7 @@ class ModelRow:
     family: WeightSet
     state: str  # ``bundled``, ``installed``, or what is missing
     installed: bool
+    usable: bool  # also without an encoder
     gated: bool  # whether access must be requested
     verdict: str  # how it will run on this machine
 
@@ -88,8 +94,11 @@ class ModelManagerState:
         if left:
             here = len(family.parts) - len(left)
             state = "not installed" if not here else f"{here} of {len(family.parts)} parts here"
+        usable = not left
+        if lacks_only_encoder(family):
+            state, usable = "without encoder", True
         gated = any(part.gated for part in left)
-        return ModelRow(family, state, not left, gated, verdict(family, machine))
+        return ModelRow(family, state, not left, usable, gated, verdict(family, machine))
 
     def offer(self, name: str) -> str:
         """Return what downloading a family means: size, licences, access."""

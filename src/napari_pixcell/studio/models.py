@@ -27,17 +27,29 @@ class InstalledModels:
 
     def __post_init__(self) -> None:
         self._encoders: dict[str, str | None] = {}
-        self.missing: list[str] = []
+        self.missing: list[str] = []  # parts without which nothing is generated
+        self.embeds = True  # False if the encoder is missing
         self.settings.events.family.connect(self.check, max_args=0)
 
     def check(self) -> None:
         self._encoders.clear()
         family = self.settings.model
-        self.missing = [part.hub_id or part.kind for part in missing(family)]
+        left = missing(family)
+        self.missing = [part.hub_id or part.kind for part in left if part.kind != "encoder"]
+        self.embeds = all(part.kind != "encoder" for part in left)
         self.checked.emit()
 
     def why_not(self) -> str:
         return f"{self.settings.model.title} is not installed" if self.missing else ""
+
+    def why_no_encoder(self) -> str:
+        """Return why tissue cannot be embedded, as a sentence; empty if it can."""
+        if self.missing or self.embeds:
+            return ""
+        return (
+            f"The encoder of {self.settings.model.title} is missing. Get it in the model manager, "
+            "or add styles from a file of features."
+        )
 
     @property
     def encoder(self) -> str | None:

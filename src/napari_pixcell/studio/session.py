@@ -35,6 +35,7 @@ from napari_pixcell.studio.stains.staining import Staining
 from napari_pixcell.studio.stains.training import StainTraining
 from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.embeddings import RegionEmbeddings
+from napari_pixcell.studio.styles.features import FeatureStyles
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Client, Tasks
@@ -82,6 +83,7 @@ class Session:
         self.embeddings = self._make(RegionEmbeddings)
         self.library = self._make(Styles)
         self.styles = self._make(RegionStyles)
+        self.features = self._make(FeatureStyles)
         self.layouts = self._make(Layouts)
         self.segmentation = self._make(Segmentation)
         self.layout_files = self._make(LayoutFiles)
@@ -198,6 +200,7 @@ class Session:
         """Save, and end the worker; the session cannot be used afterwards."""
         self.saver.close()
         self.invention.cancel()
+        self.features.release()
         self.background.close()
         self.gallery.close()
         self.client.close()

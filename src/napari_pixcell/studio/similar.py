@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
+from napari_pixcell.engine.styles.features.search import FeatureHeat, RowMatch
 from napari_pixcell.engine.styles.similarity import Match, SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides.region import Region
@@ -23,10 +25,12 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.embedder import Embedder
+from napari_pixcell.studio.styles.features import FeatureStyles, OpenFeatures
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Task, Tasks
 
 BEST = 6
+MOST_WANTED = 1024  # patches of a region whose mean is compared
 # Positions of one request. It takes about a second, so that generations can run in between.
 FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
 
@@ -47,6 +51,7 @@ class Similar:
     unreadable: int  # positions that could not be read
     # The most similar positions, best first, with their tissue, uint8 (side, side, 3)
     best: list[tuple[Match, NDArray[np.uint8]]]
+    name: str = ""  # of a patch that the slide was compared with, in place of a region
 
     @property
     def complete(self) -> bool:
@@ -66,13 +71,17 @@ class Similar:
 class SimilarTask(Task):
     """A search under way."""
 
-    number: int  # of the region that the slide is compared with
+    number: int  # of the region that the slide is compared with; 0 for a patch of a file
     region: Region
+    name: str = ""  # of the patch
     slide: Any  # the slide that is searched
     family: Family  # its encoder is used
-    wanted: NDArray[np.float32]  # (..., dimension): the region's embeddings
+    # (..., dimension): the region's embeddings; None while they are read from a file of features
+    wanted: NDArray[np.float32] | None
     section: str = "region"
-    survey: Survey | None = None  # once it has begun
+    survey: Survey | None = None  # once it has begun, unless a file of features is searched
+    features: OpenFeatures | None = None  # the file that is searched, in place of a survey
+    rank: Callable[[int], Similar] | None = None  # of the positions compared so far
     asked: float = 0.0  # when the last request was sent
     batch: int = FIRST_BATCH
 
@@ -105,7 +114,8 @@ class SimilarTissue:
     """Compares the active region with the whole slide, a few positions at a time.
 
     Embeddings are kept in memory and on disk: the next search on the same slide reuses them, and
-    needs no worker if all are known.
+    needs no worker if all are known. A file of features that covers the region is searched in their
+    place.
     """
 
     changed = Signal()  # progress, or another result
@@ -115,6 +125,7 @@ class SimilarTissue:
     settings: Settings
     regions: Regions
     styles: RegionStyles
+    features: FeatureStyles
     embedder: Embedder
     tasks: Tasks
 
@@ -126,6 +137,7 @@ class SimilarTissue:
         self.shown = True  # whether the map is shown on the slide
         self.regions.changed.connect(self._follow)
         self.slides.changed.connect(self._follow)
+        self.features.changed.connect(self._follow_file)
 
     def why_not(self) -> str:
         item = self.regions.active
@@ -139,6 +151,10 @@ class SimilarTissue:
             return "The slide is too small for this model"
         if self.job is not None:
             return "A search is under way"
+        if self.features.covering(item.region) is not None:
+            return ""
+        if item.embedding is None and not self.models.embeds:
+            return self.models.why_no_encoder()
         if item.embedding is None:
             return f"Embedding {item.name}…" if item.embedding_busy else f"Embed {item.name} first"
         return ""
@@ -146,17 +162,21 @@ class SimilarTissue:
     def find(self) -> None:
         """Search the slide for tissue like the active region's; returns at once."""
         item = self.regions.active
-        if item is None or item.embedding is None or self.why_not():
+        if item is None or self.why_not():
             return
-        task = self.job = SimilarTask(
+        features = self.features.covering(item.region)
+        task = SimilarTask(
             number=item.number,
             region=item.region,
             slide=self.slides.current,
             family=self.settings.model,
-            wanted=item.embedding.unpack(),
+            wanted=None if item.embedding is None else item.embedding.unpack(),
+            features=features,
         )
-        self.found, self.shown = None, True
-        self.tasks.start(task)
+        self._start(task)
+        if features is not None:
+            self._search(task, features, features.within(item.region))
+            return
 
         def begin() -> Step:
             if self.job is task:
@@ -165,6 +185,39 @@ class SimilarTissue:
             return self._step(task)
 
         self._compute(task, begin)
+
+    def find_patch(self) -> None:
+        """Search the open file of features for patches like the one that was chosen last."""
+        features = self.features.current
+        if self.why_no_patch() or features is None:
+            return
+        corners, side = features.file.coords[features.chosen], features.file.side
+        (x, y), size = corners.min(axis=0), np.ptp(corners, axis=0) + side
+        task = SimilarTask(
+            number=0,
+            region=Region(float(x), float(y), float(size[0]), float(size[1])),
+            name=f"patch {features.row}",
+            slide=self.slides.current,
+            family=self.settings.model,
+            wanted=None,
+            features=features,
+        )
+        self._start(task)
+        self._search(task, features, features.chosen)
+
+    def why_no_patch(self) -> str:
+        """Return why no patch can be searched for; empty if one can."""
+        features = self.features.current
+        if reason := self.features.why_no_map():
+            return reason
+        if self.job is not None:
+            return "A search is under way"
+        return "" if features is not None and len(features.chosen) else "Click a patch first"
+
+    def _start(self, task: SimilarTask) -> None:
+        self.job, self.found, self.shown = task, None, True
+        self.features.show(False)  # two maps over each other cannot be read
+        self.tasks.start(task)
         self.changed.emit()
 
     def cancel(self) -> bool:
@@ -173,15 +226,15 @@ class SimilarTissue:
         if task is None:
             return False
         self.tasks.drop(task)
-        partly, survey = self.found, task.survey
-        if partly is not None and survey is not None:
+        partly, rank = self.found, task.rank
+        if partly is not None and rank is not None:
 
             def show(ranked: Similar) -> None:
                 if self.found is partly:
                     self.found = ranked
                     self.changed.emit()
 
-            self._background.compute(lambda: self._rank(task, survey, BEST), show, lambda _: None)
+            self._background.compute(lambda: rank(BEST), show, lambda _: None)
         self.changed.emit()
         return True
 
@@ -203,8 +256,13 @@ class SimilarTissue:
     def use_style(self, place: Match) -> None:
         """Let the active region imitate a position of the result.
 
-        A region is added there, since a style belongs to a region. The active one stays active.
+        A region is added there, unless it is a patch of the open file of features: its style is
+        known. The active region stays active.
         """
+        features = self.features.current
+        if isinstance(place, RowMatch) and features is not None and not self.features.why_no_map():
+            self.features.use(place.row)
+            return
         item = self.regions.active
         added = self.add_region(place)
         if item is not None and added is not None:
@@ -217,10 +275,19 @@ class SimilarTissue:
         for about in (self.job, self.found):
             if about is not None:
                 item = self.regions.get(about.number)
-                if about.slide is not slide or item is None or item.region != about.region:
+                moved = item is None or item.region != about.region
+                if about.slide is not slide or (about.number and moved):
                     self.forget()
         if self._survey is not None and self._survey[1].slide is not slide:
             self._survey = None  # it keeps the slide open
+
+    def _follow_file(self) -> None:
+        """Stop the search of a file that was closed, or that cannot be used any longer."""
+        task = self.job
+        if task is not None and task.features is not None:
+            other = task.features is not self.features.current
+            if other or self.features.why_no_map():
+                self.cancel()
 
     # -- in the thread that computes -------------------------------------------------------
 
@@ -243,12 +310,31 @@ class SimilarTissue:
             return Step(None, None)
         if last is not None:
             survey.add(*last)
+        task.rank = lambda count: self._rank(task, survey, count)
         batch = survey.following(task.batch) if self.job is task else None
         known = survey.done > len(survey.unreadable) or batch is None
         found = self._rank(task, survey, 0 if batch is not None else BEST) if known else None
         return Step(batch, found, survey.done, survey.total)
 
+    def _compared(self, task: SimilarTask, heat: FeatureHeat, count: int) -> Similar:
+        """Return the result of a search of a file of features so far."""
+        grid, spread = heat.map(task.slide.shape)
+        best = heat.best(count, away_from=task.region)
+        return Similar(
+            task.number,
+            task.region,
+            task.slide,
+            grid,
+            spread,
+            heat.done - heat.skipped,
+            len(heat.features),
+            heat.skipped,
+            [(place, task.slide.read(place.region, task.family.mpp)) for place in best],
+            task.name,
+        )
+
     def _rank(self, task: SimilarTask, survey: Survey, count: int) -> Similar:
+        assert task.wanted is not None
         heat = survey.heat(task.wanted)
         best = best_matches(survey.grid, heat, task.region, count)
         pictures = [(place, task.slide.read(place.region, task.family.mpp)) for place in best]
@@ -266,6 +352,43 @@ class SimilarTissue:
         )
 
     # -- in the main thread ------------------------------------------------------------------
+
+    def _search(self, task: SimilarTask, features: OpenFeatures, rows: NDArray[np.int64]) -> None:
+        """Compare rows of a file of features with all of them, block by block."""
+        steps: list[Iterator[FeatureHeat]] = []
+
+        def step() -> Step:
+            if self.job is not task:  # the file may be closed
+                return Step(None, None)
+            if not steps:
+                values = features.file.rows(rows[:: -(-len(rows) // MOST_WANTED)])
+                values = values[np.isfinite(values).all(axis=1)]
+                if not len(values):
+                    raise PixCellError(
+                        f"The patches of “{features.name}” here hold no numbers. Choose others."
+                    )
+                steps.append(features.search.steps(values))
+            heat = next(steps[0])
+            task.rank = lambda count: self._compared(task, heat, count)
+            found = task.rank(BEST if heat.complete else 0)
+            return Step(None, found, heat.done, len(features))
+
+        def came(result: Step) -> None:
+            if self.job is not task:
+                return
+            task.note(result.done, result.total)
+            self.found = result.found
+            if result.done < result.total:
+                self._background.compute(step, came, failed)
+            else:
+                self.job = None
+                self.tasks.end(task)
+            self.changed.emit()
+
+        def failed(text: str) -> None:
+            self._failed(task, text)
+
+        self._background.compute(step, came, failed)
 
     def _compute(self, task: SimilarTask, work: Callable[[], Step]) -> None:
         self._background.compute(

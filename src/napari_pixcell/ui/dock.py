@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox
 
 from napari_pixcell import __version__
 from napari_pixcell.cells.reading.limits import holds_cells
+from napari_pixcell.engine.styles.features.file import SUFFIXES
 from napari_pixcell.preferences import sessions_wanted
 from napari_pixcell.studio.guide import Kind
 from napari_pixcell.studio.saving.folder import is_session
@@ -81,7 +82,7 @@ class PixCellStudio(Docked):
         self.header = Header(self.session, self.actions)
         self.welcome = Welcome(self.session, self.actions)
         self.region = RegionSection(self.session, self.link)
-        self.style_ = StyleSection(self.session)
+        self.style_ = StyleSection(self.session, self.link)
         self.layout_ = LayoutSection(self.session, self.link, self.actions.manage)
         self.generate = GenerateSection(self.session, self.link)
         self.stain = StainSection(self.session, self.actions.manage)
@@ -223,9 +224,11 @@ class PixCellStudio(Docked):
                 self.take(Path(url.toLocalFile()))
 
     def take(self, path: Path) -> None:
-        """Open a session or a slide, or import a file of cells if a slide is open."""
+        """Open a session, features or a slide, or import cells if a slide is open."""
         if is_session(path):
             self.session.restoring.open(path)
+        elif path.suffix.lower() in SUFFIXES:
+            self.session.features.open(path)
         elif self.session.slides.current is not None and holds_cells(path):
             self.session.layout_files.read(path)
         else:

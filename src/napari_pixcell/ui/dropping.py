@@ -18,6 +18,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_pixcell.engine.styles.features.file import holds_features
 from napari_pixcell.slides.reader import get_reader
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.ui.docked import PLUGIN
@@ -30,15 +31,16 @@ ASKED = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier
 class CanvasDrops(QObject):
     """Reads dropped files for which napari would ask whether it or this plugin shall read them.
 
-    Slides and sessions go to the studio, all others to napari. A reader that the user has set in
-    napari's preferences is used, and napari still asks where further plugins read a file.
+    Slides, sessions and files of features go to the studio, all others to napari. A reader that the
+    user has set in napari's preferences is used, and napari still asks where further plugins read a
+    file.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Reads what is no slide.
     take : callable
-        Receives the path of each slide or session.
+        Receives the path of each slide, session or file of features.
     """
 
     def __init__(self, viewer: Viewer, take: Callable[[Path], None]) -> None:
@@ -69,11 +71,11 @@ class CanvasDrops(QObject):
         paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
         if not paths or len(paths) < len(urls) or event.modifiers() & ASKED:
             return False
-        if not all(asked_for(path) for path in paths):
+        if not all(holds_features(path) or asked_for(path) for path in paths):
             return False
         event.acceptProposedAction()
         for path in paths:
-            if is_ours(path):
+            if holds_features(path) or is_ours(path):
                 self._take(path)
             else:
                 self._viewer.open(str(path), plugin=BUILTIN)

@@ -176,7 +176,9 @@ class ModelManager(QDialog):
         missing = none or ("" if here else "Not installed")
         fixed = missing or ("Part of the plugin" if bundled else "") or working
         cells = one is not None and not isinstance(one.family, Family)  # Cellpose
-        allow(self.use_button, missing or ("Select it in the Layout section" if cells else ""))
+        usable = one is not None and one.usable
+        unusable = none or ("" if usable else "Not installed")
+        allow(self.use_button, unusable or ("Select it in the Layout section" if cells else ""))
         allow(self.verify_button, missing or ("There are no figures for Cellpose" if cells else ""))
         allow(self.get_button, none or ("Already installed" if here else "") or working)
         allow(self.export_button, fixed)

@@ -21,6 +21,7 @@ FILES = (
     "Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
     " *.png *.jpg *.jpeg);;All files (*)"
 )
+FEATURES = "Features of patches (*.h5 *.hdf5);;All files (*)"
 
 
 class SlideActions:
@@ -38,6 +39,9 @@ class SlideActions:
     def open(self, path: Path) -> None:
         """Open a slide, which then lies over the others."""
         self.session.slides.open(path, self.link.add_slide)
+
+    def choose_features(self) -> None:
+        ask_file(self.parent, "Styles from features", FEATURES, self.session.features.open)
 
     def sample(self) -> None:
         self.open(SAMPLE_SLIDE)

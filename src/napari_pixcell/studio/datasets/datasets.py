@@ -136,6 +136,8 @@ class Datasets:
         family, choice, regions = self.settings.model, self.choice, self.regions.current
         if reason := self.slides.why_not() or self.models.why_not():
             return reason
+        if choice.styles == "slide" and not self.models.embeds:
+            return self.models.why_no_encoder()
         if choice.styles == "slide" and self.slides.current.path is None:
             return "This slide is not a file. Select regions as styles"
         if choice.styles == "saved" and not self.library.usable():
@@ -149,6 +151,8 @@ class Datasets:
             if any(item.embedding_busy for item in regions):
                 return "Embedding the regions…"
             if not any(item.embedding is not None for item in regions):
+                if not self.models.embeds:
+                    return self.models.why_no_encoder()
                 return "No region has a style yet: embed one"
         if not family.takes_layout:
             return ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
@@ -44,16 +46,21 @@ class RegionEmbeddings:
         """Read a region and set its embedding: the cached one, or a computed one."""
         item, family = self.regions.items[number], self.settings.model
         self.forget(item)
+        self.notices.say(SECTION, "", number)
         if item.slide != self.slides.key:
             return  # the slide was changed meanwhile; it is embedded when that is open again
-        item.embedding_busy = True
-        self.notices.say(SECTION, "", number)
         region = item.region
 
         def on_pixels(pixels: NDArray[np.uint8]) -> None:
             if item.region == region and item.family == family.name:
                 item.pixels = pixels
                 self.notices.changed.emit()
+
+        if not self.models.embeds:  # the tissue is still compared with variants
+            tissue = Tissue(self.slides.current, region, family)
+            self._read(tissue, on_pixels, number)
+            return
+        item.embedding_busy = True
 
         def on_colours(colours: TissueColours) -> None:
             if item.embedding_job is task:
@@ -80,6 +87,16 @@ class RegionEmbeddings:
             on_colours=on_colours,
         )
         item.embedding_job = task
+
+    def _read(self, tissue: Tissue, take: Callable[[NDArray[np.uint8]], None], number: int) -> None:
+        """Read the tissue of a region that is not embedded, unless it is very large."""
+
+        def failed(problem: str) -> None:
+            self.notices.say(SECTION, problem, number)
+
+        if not tissue.large:
+            work = self.embedder.background.compute
+            work(lambda: tissue.cut(tissue.read()), take, failed)
 
     def forget(self, item: RegionItem) -> None:
         """Drop what belongs to the former position of a region."""
@@ -113,7 +130,7 @@ class RegionEmbeddings:
 
     def _moved(self, item: RegionItem, _before: Region, settled: bool) -> None:
         self.forget(item)
-        item.embedding_busy = True  # or soon: a drag waits for its end
+        item.embedding_busy = self.models.embeds  # or soon: a drag waits for its end
         if settled:
             self.embed(item.number)
 
@@ -124,5 +141,6 @@ class RegionEmbeddings:
         """Embed regions drawn before the model was installed, for example."""
         for item in self.regions.current:
             fitted = item.family == self.settings.family and not self.models.missing
-            if fitted and item.embedding is None and not item.embedding_busy:
+            known = item.embedding if self.models.embeds else item.pixels
+            if fitted and known is None and not item.embedding_busy:
                 self.embed(item.number)

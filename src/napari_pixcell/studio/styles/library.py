@@ -139,7 +139,8 @@ class Styles:
     def _add(self, name: str, number: int, open_it: Callable[[], StylePicture]) -> None:
         family, encoder = self.settings.model, self.models.encoder
         if encoder is None:
-            self._fail(f"{family.title} is not installed. Download it in the model manager.")
+            missing = f"{family.title} is not installed. Download it in the model manager."
+            self._fail(self.models.why_no_encoder() or missing)
             return
         task = self.tasks.start(PictureTask(name=name, number=number))
         values: list[PackedArray] = []
@@ -174,15 +175,21 @@ class Styles:
                 grid = as_grid(values[0].unpack())
                 style = Style(style_name, grid, encoder, family.name, (), task.thumbnail)
                 style = replace(style, colours=colours[-1] if colours else None)
-                self.temporary[style.id] = style
-                if task.note:
-                    self.notices.note(SECTION, task.note)
-                elif not number:
-                    self.notices.note(SECTION, f"“{style_name}” can be selected as a style now.")
-                self.made.emit(style, number)
+                self.add(style, number, task.note)
             self._emit()
 
         self._background.compute(work, embed, lambda text: self.tasks.end(task, text))
+
+    def add(self, style: Style, number: int = 0, note: str = "") -> None:
+        """Add a style that lasts as long as the session, for the region with this number."""
+        if style.id not in self.saved:
+            self.temporary[style.id] = style
+        if note:
+            self.notices.note(SECTION, note)
+        elif not number:
+            self.notices.note(SECTION, f"“{style.name}” can be selected as a style now.")
+        self.made.emit(style, number)
+        self._emit()
 
     def cancel(self) -> bool:
         coming = [task for task in self.coming if not task.cancelled]

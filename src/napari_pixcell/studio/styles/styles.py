@@ -152,6 +152,8 @@ class RegionStyles:
         for one in self.ingredients(item):
             if one.share and one.item is not None and one.embedding is None:
                 name = one.item.name
+                if not self.models.embeds:
+                    return "No encoder: get it, or add a style from features"
                 return f"Embedding {name}…" if one.item.embedding_busy else "No style yet: embed it"
             if one.share and one.embedding is None:
                 return "Reading the saved styles…"
@@ -275,10 +277,13 @@ class RegionStyles:
         return free_name(" + ".join(names)[:80], self.library.names)
 
     def save(self, name: str) -> None:
-        item, encoder = self.regions.active, self.models.encoder
-        if item is None or not item.style.parts or self.why_not(item) or encoder is None:
+        item = self.regions.active
+        if item is None or not item.style.parts or self.why_not(item):
             return
         used = [one for one in self.ingredients(item) if one.share]
+        # Without its encoder a family has only styles, which name another one.
+        named = (one.style.encoder for one in used if one.style is not None)
+        encoder = self.models.encoder or next(named)
         family, cells, source = self.settings.model, self.grid_of(item), self.source(item)
         parts, colours = self.ingredients(item), self.colours(item)
         with self.notices.reporting(SECTION):

@@ -18,7 +18,10 @@ from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.layers.slide import origin, role
 
 # Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
-ORDER = ("", "similar", "regions", "area", "layout", "condition", "variant", "preview", "measured")
+ORDER = (
+    *("", "features", "similar", "regions", "area", "layout", "condition"),
+    *("variant", "preview", "measured"),
+)
 FILLS = 0.5  # of the view, by a region that the view goes to
 TOO_SMALL = 0.4  # of the view
 NUMBERS = {"layout": "region", "area": "region", "variant": "result"}  # keys in a layer's metadata

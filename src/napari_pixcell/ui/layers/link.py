@@ -16,6 +16,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers.area import AreaLayer
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.condition import ConditionLayer
+from napari_pixcell.ui.layers.features import FeaturesLayer
 from napari_pixcell.ui.layers.layout import LayoutLayers
 from napari_pixcell.ui.layers.measured import MeasuredLayer
 from napari_pixcell.ui.layers.one_slide import OneSlide
@@ -40,6 +41,7 @@ class LayerLink(LayerStack):
         self.tools = self.layouts.tools
         self.area = AreaLayer(self)
         self.condition = ConditionLayer(self)
+        self.features = FeaturesLayer(self)
         self.similar = SimilarLayer(self)
         self.measured = MeasuredLayer(self)
         watch(viewer)
@@ -55,6 +57,7 @@ class LayerLink(LayerStack):
             self.layouts,
             self.area,
             self.condition,
+            self.features,
             self.similar,
             self.measured,
             self.variants,

@@ -75,7 +75,8 @@ class SimilarLayer(SessionLayer):
 
     def _name(self, found: Similar) -> str:
         item = self.session.regions.get(found.number)
-        return f"Similar tissue · {item.name}" if item is not None else "Similar tissue"
+        name = item.name if item is not None else found.name
+        return f"Similar tissue · {name}" if name else "Similar tissue"
 
 
 def _covered(found: Similar) -> Region:

@@ -18,7 +18,7 @@ from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, pixmap, tool_button
 
-SIDE = 44
+SIDE = 38  # six of them fit into the narrowest dock
 FIND = "Search the slide for tissue like the active region's, and map the similarity"
 MAP = (
     "Show the similarity on the slide: bright yellow is like the region, dark is average or below, "
@@ -71,7 +71,8 @@ class SimilarPanel(QWidget):
             self.bar.advance(job.done, job.total)
         elif found is not None:
             item = self.session.regions.get(found.number)
-            self.state.say(found.sentence(item.name if item is not None else "the region"))
+            name = item.name if item is not None else found.name
+            self.state.say(found.sentence(name or "the region"))
         if found is not self._shown:
             self._shown = found
             self._fill([] if found is None else found.best)

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QLabel, QMenu, QSlider, QWidget
 
+from napari_pixcell.engine.styles.features.file import SUFFIXES
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
@@ -19,13 +20,16 @@ from napari_pixcell.studio.styles.choice import Ref, StyleChoice
 from napari_pixcell.ui.arrange import More, clear, column, keep_room, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
+from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
+from napari_pixcell.ui.sections.features import FeaturesPanel
 from napari_pixcell.ui.style_combo import StyleCombo
 from napari_pixcell.ui.widgets import Bar, allow, button, calm_wheel, number, tool_button
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
 MANY = 32  # tiles from which on an embedding shows its progress
 IMAGES = "Images of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
+FEATURES = "Features of patches (*.h5 *.hdf5);;All files (*)"
 BLEND = "Blend this style with another, or return to the first one"
 SAVE = "Save this style by name, for any region and slide"
 WAIT = "Wait until the region is embedded"
@@ -36,7 +40,7 @@ NO_BREAK, SHORT = "\u00a0", 28
 class StyleSection(Section):
     """Chooses the embedding that is the style, and blends several."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__(session, "style", "2  Style", lines=1)
         self.regions, self.styles = session.regions, session.styles
         self.setAcceptDrops(True)
@@ -50,7 +54,7 @@ class StyleSection(Section):
         on_edit(self.balance, self._weigh)
         self.second = StyleCombo(session, lambda ref: self._choose(1, ref))
         self.second.setAccessibleName("Second style")
-        tip = "Add a style from an image; rename or remove styles"
+        tip = "Add styles from an image or a file of features; rename or remove styles"
         self.menu_button = tool_button("⋯", tip, self._open_menu, "Style menu")
         line = self.add(self.label, self.choice, self.balance, self.second, self.menu_button)
         for index, stretch in ((1, 3), (2, 2), (3, 3)):
@@ -66,7 +70,8 @@ class StyleSection(Section):
         self.bar = Bar()
         keep_room(self.bar)
         self.blending = BlendingPanel(session)
-        self.stack(self.bar, self.blending)
+        self.features = FeaturesPanel(session, link)
+        self.stack(self.bar, self.blending, self.features)
 
     # -- actions -------------------------------------------------------------------------
 
@@ -89,6 +94,9 @@ class StyleSection(Section):
     def open_picture(self) -> None:
         ask_file(self, "Style from an image", IMAGES, self.styles.add_picture)
 
+    def open_features(self) -> None:
+        ask_file(self, "Styles from features", FEATURES, self.session.features.open)
+
     def _rename(self, style: Style) -> None:
         ask_name(self, "Rename style", style.name, partial(self.session.library.rename, style.id))
 
@@ -100,6 +108,10 @@ class StyleSection(Section):
         menu.setToolTipsVisible(True)
         image = menu.addAction("Add style from image…", self.open_picture)
         image.setToolTip("Use the tissue of an image file as a style. You can also drop it here.")
+        features = menu.addAction("Add styles from features…", self.open_features)
+        features.setToolTip(
+            "Use patches that TRIDENT or CLAM embedded. You can also drop the file."
+        )
         menu.addSeparator()
         for style in styles:
             menu.addAction(f"Rename “{style.name}”…", lambda s=style: self._rename(s))
@@ -123,7 +135,11 @@ class StyleSection(Section):
         for url in event.mimeData().urls() if event is not None else ():
             if event is not None and url.isLocalFile():
                 event.acceptProposedAction()
-                self.styles.add_picture(Path(url.toLocalFile()))
+                path = Path(url.toLocalFile())
+                if path.suffix.lower() in SUFFIXES:
+                    self.session.features.open(path)
+                else:
+                    self.styles.add_picture(path)
 
     # -- display -------------------------------------------------------------------------
 
@@ -143,15 +159,17 @@ class StyleSection(Section):
         self._show_progress(active, style)
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and not self.problem_now())
+        allow(self.embed_button, self.session.models.why_no_encoder())
         ready = active is not None and bool(choice.parts) and not self.styles.why_not(active)
         allow(self.save_button, "" if ready else "There is no style to save yet")
         self.blend_button.setText("Stop blending" if blended else "Blend with…")
         alone = not blended and not self.styles.another()
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
+        self.features.refresh()
         library = self.session.library
         now = self._state_now(active)
-        if missing and self.problem_now():
+        if missing and self.problem_now() and self.session.models.embeds:
             self.report(action="Retry", act=self._embed, state=now)
         elif library.last_removed is not None and not self.problem_now():
             self.report(action="Restore style", act=library.undo_remove, state=now)
@@ -190,7 +208,8 @@ class StyleSection(Section):
         if style is not None and style.embedding is None:
             job = style.embedding_job
             busy = job.sentence() if job is not None else "Embedding…"
-            return busy if style.embedding_busy else "Not embedded"
+            no_encoder = self.session.models.why_no_encoder()
+            return busy if style.embedding_busy else no_encoder or "Not embedded"
         waits = self.styles.why_not(active)
         if waits:
             return waits

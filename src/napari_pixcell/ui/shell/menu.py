@@ -23,6 +23,8 @@ class StudioMenu(QMenu):
         self.open_slide_action = self.addAction("Open slide…", actions.choose)
         self.sample_action = self.addAction("Open the sample", actions.sample)
         self.mpp_action = self.addAction("Correct the pixel size…", actions.correct_mpp)
+        self.features_action = self.addAction("Open features…", actions.choose_features)
+        self.features_action.setToolTip("Take styles from patches that TRIDENT or CLAM embedded")
         self.addSeparator()
         self.open_action = self.addAction("Open session…", actions.open_session)
         self.earlier = self.addMenu("Earlier sessions of this slide")

@@ -271,6 +271,17 @@ def open_features(path: Path, family: Family) -> FeatureFile:
     return features
 
 
+def holds_features(path: Path) -> bool:
+    """Whether a file is of HDF5 and holds features of patches; damaged ones do not."""
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        return False
+    try:
+        with open_hdf5(path) as file:
+            return FEATURES in file and COORDS in file
+    except OSError:
+        return False
+
+
 def _opened(path: Path) -> Any:
     with reading(path.name, "Download or copy it again."):
         try:
