@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from napari_pixcell.engine.events import Evaluated, Event, Failure, Finished, Notice, Trained
+from napari_pixcell.engine.events import (
+    Evaluated,
+    Event,
+    Failure,
+    Finished,
+    Notice,
+    Trained,
+    TrainedControl,
+)
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Clock, Task, Tasks
 from napari_pixcell.worker.requests import AnyRequest
 
-Outcome = TypeVar("Outcome", Evaluated, Trained)
+Outcome = TypeVar("Outcome", Evaluated, Trained, TrainedControl)
 
 
 @dataclass(eq=False, kw_only=True)
