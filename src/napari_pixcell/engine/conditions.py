@@ -122,8 +122,8 @@ class LayoutLatents:
         latents = self._latents.get(window)
         if latents is None:
             y, x = (slice(s.start * FACTOR, s.stop * FACTOR) for s in (window.y, window.x))
-            picture = np.broadcast_to(self._picture[y, x], (*self._picture[y, x].shape[:2], 3))
-            latents = encode(picture, self._models)
+            picture = self._picture[y, x]
+            latents = encode(np.repeat(picture, 3 // picture.shape[-1], -1), self._models)
             self._latents[window] = latents
         return latents
 

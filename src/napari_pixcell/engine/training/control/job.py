@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.utils.checkpoint import checkpoint as compute_again
 
 from napari_pixcell import __version__
 from napari_pixcell.cells import condition_image, segment_nuclei
 from napari_pixcell.cells.class_map import ClassMap, Palette
+from napari_pixcell.cells.methods import METHODS
 from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.conditions import prepare
 from napari_pixcell.engine.events import Event, Notice, Progress, TrainedControl
@@ -203,19 +205,26 @@ class ControlTrainingRun:
         return replace(pair, labels=self._segmented(pair.image, base))
 
     def _segmented(self, image: NDArray[np.uint8], base: Family) -> NDArray[np.int32]:
+        """Return the cells of an image without a mask, segmented once for all."""
         how = self.request.segment
-        if how.method == "builtin":
-            labels = segment_nuclei(
-                image, base.mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
-            )
-            return labels.astype(np.int32)
-        request = SegmentRequest(PackedArray.pack(image), base.mpp, how)
-        digest = hashlib.sha256(image.tobytes()).hexdigest()[:16]
-        name = f"cells-{digest}-{cached_sha256(segmenter_file(how.model))[:16]}.npy"
-        self._licence = segmenter_licence(how.model)
+        stamp = [FORMAT, base.mpp, how.to_dict(), hashlib.sha256(image.tobytes()).hexdigest()]
+        if how.method != METHODS[0]:
+            stamp.append(cached_sha256(segmenter_file(how.model)))
+            self._licence = segmenter_licence(how.model)
+        name = f"cells-{hashlib.sha256(json.dumps(stamp).encode()).hexdigest()[:32]}.npy"
         if (self.files.work / name).is_file():
             kept: NDArray[np.int32] = np.load(self.files.work / name, allow_pickle=False)
             return kept
+        found = self._segment(image, base).astype(np.int32)
+        self.files.save(name, lambda file: np.save(file, found))
+        return found
+
+    def _segment(self, image: NDArray[np.uint8], base: Family) -> NDArray[Any]:
+        how = self.request.segment
+        if how.method == METHODS[0]:
+            smallest, largest = how.smallest_um2, how.largest_um2
+            return segment_nuclei(image, base.mpp, how.sensitivity, smallest, largest_um2=largest)
+        request = SegmentRequest(PackedArray.pack(image), base.mpp, how)
 
         def work() -> NDArray[np.int32]:
             segmenter = self.loaded.load_segmenter(how.model)
@@ -226,7 +235,6 @@ class ControlTrainingRun:
             found: NDArray[np.int32] = self._fitting(
                 work, lambda words: self._emit(Notice(words)), self.loaded.step_segmenter_down
             )
-        self.files.save(name, lambda file: np.save(file, found))
         return found
 
     def _encode(
@@ -361,7 +369,7 @@ class ControlTrainingRun:
             # As published: all blocks but the last.
             blocks = len(transformer.transformer_blocks) - 1
         made = PixCellControlNet.from_transformer(transformer, blocks)
-        return made.to(self.loaded.device).float()
+        return nn.Module.to(made, self.loaded.device, torch.float32)
 
     def _write(
         self,
@@ -477,7 +485,8 @@ class ControlTrainingRun:
 
         def work() -> list[NDArray[np.uint8]]:
             models: LoadedFamily = self.loaded.load(base.name, check=self._check)
-            network = controlnet.to(models.device, models.dtype)
+            # Not the method of diffusers, which warns of parts that it keeps in float32.
+            network = nn.Module.to(controlnet, models.device, models.dtype)
             models = replace(models, controlnet=network)
             at_once = max(1, self.loaded.batch)
             for start in range(0, len(requests), at_once):

@@ -72,7 +72,7 @@ class TrainControlRequest:
         check_range("seed", self.seed, 0, 2**32 - 1)
         if self.start not in STARTS:
             raise PixCellError(
-                f"A ControlNet cannot start from “{self.start}”. Choose auto or base."
+                f"A ControlNet cannot start from “{self.start}”. Choose one of: auto, base."
             )
         if self.palette:
             checked_palette(self.palette)
