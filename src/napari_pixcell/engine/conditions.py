@@ -109,13 +109,13 @@ class LayoutLatents:
 
     def inside(self, top: int, stop: int) -> NDArray[np.bool_]:
         """Return which pixels of some rows lie in cells: bool (rows, width)."""
-        return np.any(self._picture[top:stop, : self._width] > 0, axis=-1)
+        return np.asarray(np.any(self._picture[top:stop, : self._width] > 0, axis=-1))
 
     def inside_in_preview(self, shape: tuple[int, ...], every: int) -> NDArray[np.bool_]:
         """Return which pixels of a preview lie in cells: bool (height, width)."""
         step = every * FACTOR
         picture = self._picture[FACTOR // 2 :: step, FACTOR // 2 :: step]
-        return np.any(picture[: shape[0], : shape[1]] > 0, axis=-1)
+        return np.asarray(np.any(picture[: shape[0], : shape[1]] > 0, axis=-1))
 
     def __call__(self, window: CanvasWindow) -> Tensor:
         """Return the latents of a window, float32, (1, channels, height, width)."""

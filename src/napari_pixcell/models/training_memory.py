@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import PIXCELL_256_CELLS, Family
 from napari_pixcell.models.memory import FULL, GB, LIBRARIES, RESERVE, STORED, WIDTH
+from napari_pixcell.words import counted
 
 CARDS = (16, 24, 48, 80)  # GB
 HALF = 2
@@ -43,9 +44,10 @@ class ControlPlan:
     def words(self, batch: int) -> str:
         """Return the plan in a sentence; ``batch`` is the number of tiles per step."""
         if not self.needed:
-            return f"Trains {self.at_once} tiles at once."
+            return f"Trains {counted(self.at_once, 'tile')} at once."
         passes = -(-batch // self.at_once)
-        how = f"{self.at_once} of {batch} tiles at once" if passes > 1 else f"{batch} tiles at once"
+        how = f"{self.at_once} of " if passes > 1 else ""
+        how += f"{counted(batch, 'tile')} at once"
         again = ", with gradient checkpointing" if self.recompute else ""
         return f"Trains {how}{again}, in about {self.needed / GB:.0f} GB."
 

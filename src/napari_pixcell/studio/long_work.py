@@ -32,6 +32,20 @@ class LongTask(Task):
         super().progress(done, total, message)
 
 
+@dataclass(eq=False, kw_only=True)
+class TrainTask(LongTask):
+    """A training under way, shown in ``section``."""
+
+    section: str
+    message: str = "Waiting for the model"
+
+    def sentence(self) -> str:
+        if self.cancelled:
+            return "Cancelling…"
+        left = self.clock.left
+        return f"{self.message} · at most {left}" if left else f"{self.message}…"
+
+
 @dataclass(eq=False)
 class LongWork(Generic[Outcome]):
     """Runs long requests of one kind, one at a time. What was cancelled resumes.

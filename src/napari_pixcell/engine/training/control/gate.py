@@ -136,16 +136,16 @@ def agreement(
             index = np.zeros(len(labels), int)
             if source.classes is not None:
                 index = source.classes.indices(labels)
-            for label, which in zip(labels.tolist(), index.tolist(), strict=True):
-                found.setdefault(which, []).append(label in placed)
+            for label, one in zip(labels.tolist(), index.tolist(), strict=True):
+                found.setdefault(one, []).append(label in placed)
     every = Agreement(ALL, _count(own), _mean(own), _mean(other))
     classes = tiles[0].classes
     if classes is None:
         return [every]
     looked = _Looks(tiles, training)
     rows = [every]
-    for index, (name, _) in enumerate(classes.palette):
-        placed, shuffled = own.get(index, []), other.get(index, [])
+    for which, (name, _) in enumerate(classes.palette):
+        placed, shuffled = own.get(which, []), other.get(which, [])
         if placed:
             rows.append(
                 Agreement(
@@ -153,7 +153,7 @@ def agreement(
                     len(placed),
                     float(np.mean(placed)),
                     float(np.mean(shuffled)) if shuffled else 0.0,
-                    *looked.shares(index),
+                    *looked.shares(which),
                 )
             )
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -359,7 +359,7 @@ class ControlTrainingRun:
         part = base.part("controlnet")
         if part is not None:
             config = require(base, part)
-            controlnet: Any = load_part(
+            controlnet: PixCellControlNet = load_part(  # type: ignore[assignment]
                 base, config, self.loaded.device, torch.float32, self._check
             )
             if self.request.start == "auto":
@@ -369,7 +369,8 @@ class ControlTrainingRun:
             # As published: all blocks but the last.
             blocks = len(transformer.transformer_blocks) - 1
         made = PixCellControlNet.from_transformer(transformer, blocks)
-        return nn.Module.to(made, self.loaded.device, torch.float32)
+        nn.Module.to(made, self.loaded.device, torch.float32)  # in place
+        return made
 
     def _write(
         self,
@@ -442,7 +443,7 @@ class ControlTrainingRun:
                 if one.classes is not None
             ]
         images = self._generated(base, controlnet, [*asked, *repainted])
-        again = images[len(asked) :] or [None] * len(asked)
+        again: Sequence[NDArray[np.uint8] | None] = images[len(asked) :] or [None] * len(asked)
         found = [
             GateTile(real, labels, classes, made, other)
             for (real, labels, classes), made, other in zip(
