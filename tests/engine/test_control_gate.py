@@ -8,7 +8,7 @@ from marked_cells import LARGE, SMALL, field
 
 from napari_pixcell.cells.class_map import ClassMap, make_palette
 from napari_pixcell.engine.training.control.gate import (
-    Agreement,
+    ClassAgreement,
     GateTile,
     agreement,
     exchanged,
@@ -52,10 +52,10 @@ def test_images_of_other_classes_are_not_recognised(training: list) -> None:
 
 
 def test_repainting_without_an_effect_fails() -> None:
-    row = Agreement("a", 9, 0.9, 0.2, 0.9, 0.1, 0.15, 0.1)
+    row = ClassAgreement("a", 9, 0.9, 0.2, 0.9, 0.1, 0.15, 0.1)
     assert not row.follows
-    assert Agreement("a", 9, 0.9, 0.2, 0.9, 0.1, 0.8, 0.1).follows
-    assert not Agreement("all cells", 9, 0.3, 0.2).follows
+    assert ClassAgreement("a", 9, 0.9, 0.2, 0.9, 0.1, 0.8, 0.1).follows
+    assert not ClassAgreement("all cells", 9, 0.3, 0.2).follows
     assert "90% placed (20% shuffled), 90% look like it (10% of the others)" in row.sentence()
 
 

@@ -27,7 +27,7 @@ ALL = "all cells"
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ClassAgreement:
     """How well generated tissue follows the cells of one class, or of all.
 
     Parameters
@@ -113,7 +113,7 @@ def exchanged(classes: ClassMap, labels: NDArray[Any]) -> ClassMap:
 
 def agreement(
     tiles: Sequence[GateTile], training: Sequence[tuple[NDArray[Any], NDArray[Any]]], mpp: float
-) -> list[Agreement]:
+) -> list[ClassAgreement]:
     """Compute the agreement of all cells, then of each class.
 
     Parameters
@@ -138,21 +138,21 @@ def agreement(
                 index = source.classes.indices(labels)
             for label, one in zip(labels.tolist(), index.tolist(), strict=True):
                 found.setdefault(one, []).append(label in placed)
-    every = Agreement(ALL, _count(own), _mean(own), _mean(other))
+    every = ClassAgreement(ALL, _count(own), _mean(own), _mean(other))
     classes = tiles[0].classes
     if classes is None:
         return [every]
     looked = _Looks(tiles, training)
     rows = [every]
     for which, (name, _) in enumerate(classes.palette):
-        placed, shuffled = own.get(which, []), other.get(which, [])
-        if placed:
+        mine, strange = own.get(which, []), other.get(which, [])
+        if mine:
             rows.append(
-                Agreement(
+                ClassAgreement(
                     name or "without a class",
-                    len(placed),
-                    float(np.mean(placed)),
-                    float(np.mean(shuffled)) if shuffled else 0.0,
+                    len(mine),
+                    float(np.mean(mine)),
+                    float(np.mean(strange)) if strange else 0.0,
                     *looked.shares(which),
                 )
             )
@@ -194,7 +194,7 @@ class _Looks:
                 self.repainted.append((index + 1) % count)
 
     def shares(self, index: int) -> tuple[float | None, ...]:
-        """Return the last four figures of an :class:`Agreement`."""
+        """Return the last four figures of an :class:`ClassAgreement`."""
         seen, asked = np.concatenate(self.seen), np.concatenate(self.asked)
         figures = [_share(seen[asked == index] == index), _share(seen[asked != index] == index)]
         if self.again:

@@ -34,7 +34,7 @@ from napari_pixcell.engine.segmenting import run_cellpose
 from napari_pixcell.engine.tile_embedding import embed_tissue
 from napari_pixcell.engine.tissue_colours import tissue_colours
 from napari_pixcell.engine.training.control.gate import (
-    Agreement,
+    ClassAgreement,
     GateTile,
     agreement,
     exchanged,
@@ -368,7 +368,7 @@ class ControlTrainingRun:
         else:
             # As published: all blocks but the last.
             blocks = len(transformer.transformer_blocks) - 1
-        made = PixCellControlNet.from_transformer(transformer, blocks)
+        made: PixCellControlNet = PixCellControlNet.from_transformer(transformer, blocks)
         nn.Module.to(made, self.loaded.device, torch.float32)  # in place
         return made
 
@@ -401,11 +401,13 @@ class ControlTrainingRun:
         palette: Palette,
         files: list[ControlFiles],
         signature: str,
-    ) -> list[Agreement]:
+    ) -> list[ClassAgreement]:
         """Generate held-out tiles from their cells, and compare."""
         known = self.files.card().get("agreement")
         if known:
-            return [Agreement(**{k: v for k, v in row.items() if k != "follows"}) for row in known]
+            return [
+                ClassAgreement(**{k: v for k, v in row.items() if k != "follows"}) for row in known
+            ]
         chosen = tiles.chosen(TRIED)
         asked: list[GenerateRequest] = []
         cut: list[tuple[NDArray[np.uint8], NDArray[np.int32], ClassMap | None]] = []
@@ -536,7 +538,7 @@ class ControlTrainingRun:
         base: Family,
         palette: Palette,
         figures: dict[str, Any],
-        rows: list[Agreement],
+        rows: list[ClassAgreement],
         signature: str,
     ) -> None:
         """Register a family of the user's own, and write its card."""
