@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from marked_cells import LARGE, SMALL, field, write_pairs
-from random_checkpoints import SHALLOW, write_family
+from random_checkpoints import SHALLOW, SIZES, Widths, write_family
 from running import pictures, run
 
 from napari_pixcell.engine.engine import Engine
@@ -29,14 +29,15 @@ from napari_pixcell.models.weights import load_file
 from napari_pixcell.worker.protocol import event_from_message
 
 BASE, STEPS = "pixcell-256-cells", 4
+TWO_LAYERS = Widths(**SIZES, flow=16, layers=2)
 
 
 @pytest.fixture(scope="module")
 def small_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The published family with a ControlNet, of one narrow layer, and quick trials of it."""
     folder = tmp_path_factory.mktemp("weights")
-    for name in (BASE, "pixcell-256"):
-        write_family(get_family(name), folder, SHALLOW)
+    write_family(get_family(BASE), folder, SHALLOW)
+    write_family(get_family("pixcell-256"), folder, TWO_LAYERS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 4)
         patch.setattr(job, "WANTED_TILES", 1)
@@ -202,7 +203,18 @@ def test_images_alone_are_segmented_and_the_user_is_told(
 
 
 def test_a_base_without_a_controlnet_lends_all_of_its_blocks_but_the_last(
-    cpu: Engine, request_: TrainControlRequest, small_base: Path
+    cpu: Engine, request_: TrainControlRequest
+) -> None:
+    assert train(cpu, replace(request_, family="pixcell-256", steps=1))[-1] == Finished()
+    config = json.loads((Path(request_.out) / "controlnet/config.json").read_text("utf-8"))
+    assert config["n_controlnet_blocks"] == 1 and config["num_layers"] == 2
+    assert "controlnet_blocks.0.weight" in weights(request_.out)
+    family = get_family("mine")
+    assert family.takes_layout and not get_family("pixcell-256").takes_layout
+
+
+def test_a_base_that_is_missing_or_a_stain_is_refused(
+    cpu: Engine, request_: TrainControlRequest
 ) -> None:
     with pytest.raises(PixCellError, match=r"“demo-ki67” is a virtual stain"):
         train(cpu, replace(request_, family="demo-ki67"))
