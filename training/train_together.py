@@ -45,6 +45,7 @@ from torch import nn
 from train_transformer import DROPPED, VIEWS, falling
 
 from napari_pixcell.cells import condition_image, segment_nuclei
+from napari_pixcell.engine.training.control.steps import predict_controlled
 from napari_pixcell.networks.controlnet import PixCellControlNet
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel, pass_block
 
@@ -236,10 +237,7 @@ def main() -> None:
         embeds = torch.where(drop, base.caption_projection.uncond_embedding, embeds)
         count = len(hints)
         with torch.autocast("cpu", torch.bfloat16):
-            own = control(controlnet, x[:count], hints, steps[:count], embeds[:count])
-            rest = args.batch - count
-            own = [torch.cat([part, part.new_zeros(rest, *part.shape[1:])]) for part in own]
-            v = predict(base, x, steps, embeds, own)
+            v = predict_controlled(base, controlnet, x, steps, embeds, hints)
         each = (weight * (v.float() - target).square()).flatten(1).mean(1)
         optimiser.zero_grad(set_to_none=True)
         each.mean().backward()

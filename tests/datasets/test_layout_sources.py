@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from napari_pixcell.cells import write_labels
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.layout_sources import LayoutSources
+from napari_pixcell.datasets.store.inputs import write_layout
+from napari_pixcell.datasets.store.parsing import layout_row
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import families
 
@@ -30,6 +33,24 @@ def test_an_empty_tile_is_left_out(tmp_path: Path) -> None:
     file = {"from": "file", "path": str(tmp_path / "a.tif")}
     assert [np.unique(one).tolist() for one in layouts(file)] == [[0, 1], [0, 2]]
     assert len(layouts({"from": "vary", "layout": file, "jitter_um": 1, "count": 2})) == 4
+
+
+def test_classes_follow_their_cells_into_tiles_and_variations(tmp_path: Path) -> None:
+    family = families()["demo"]
+    side = family.tile
+    labels = np.zeros((side, 2 * side), np.int32)
+    labels[10:20, 10:20], labels[50:60, side + 50 : side + 60] = 1, 2
+    write_labels(tmp_path / "a.tif", labels, family.mpp, {1: "tumour", 2: "stroma"})
+    file = {"from": "file", "path": str(tmp_path / "a.tif")}
+    parts = (file, {"from": "vary", "layout": file, "jitter_um": 1})
+    found = list(LayoutSources(parts, family, (), lambda pixels: (pixels, None)))
+    expected = [{1: "tumour"}, {2: "stroma"}]
+    assert [one.classes for one in found] == expected * 2
+    for one in found[:2]:
+        row = json.loads(json.dumps(write_layout(tmp_path, one, family.mpp)))
+        assert layout_row(row)["classes"] == one.classes
+    with pytest.raises(ValueError, match="its classes are no names of labels"):
+        layout_row(row | {"classes": {"one": "tumour"}})
 
 
 def test_empty_and_hidden_files_of_a_folder_are_left_out(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, request_from_dict
 from napari_pixcell.engine.training import lora_stage
 from napari_pixcell.engine.training import pairs as stain_pairs
+from napari_pixcell.engine.training.folder import TrainingFolder
 from napari_pixcell.engine.training.job import new_flow
 from napari_pixcell.engine.training.request import TrainRequest
-from napari_pixcell.engine.training.stain_folder import StainFolder
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
 from napari_pixcell.models.families import get_family, is_stain, stain_name
@@ -239,7 +239,7 @@ def test_a_folder_in_use_or_a_file_in_its_place_is_refused(
     engine: Engine, request_: TrainRequest, tmp_path: Path
 ) -> None:
     with (
-        StainFolder(Path(request_.out)).locked(),
+        TrainingFolder(Path(request_.out)).locked(),
         pytest.raises(PixCellError, match="“stain” is being trained already"),
     ):
         engine.run(request_, lambda _: None)
@@ -269,9 +269,9 @@ def test_requests_and_cards_of_the_first_version_are_read(tmp_path: Path) -> Non
     before = request.to_dict() | {"kind": "teach"}
     assert request_from_dict(before) == request and request.to_dict()["kind"] == "train"
     (tmp_path / "taught.json").write_text('{"signature": "ab"}')
-    assert StainFolder(tmp_path).card() == {"signature": "ab"}
-    StainFolder(tmp_path).write_json("trained.json", {"signature": "cd"})
-    assert StainFolder(tmp_path).card() == {"signature": "cd"}
+    assert TrainingFolder(tmp_path).card() == {"signature": "ab"}
+    TrainingFolder(tmp_path).write_json("trained.json", {"signature": "cd"})
+    assert TrainingFolder(tmp_path).card() == {"signature": "cd"}
 
 
 def test_request_and_result_travel_to_the_worker_and_back() -> None:

@@ -96,7 +96,7 @@ def test_a_wrong_pixel_size_does_not_fill_the_memory(tmp_path: Path) -> None:
 def test_a_missing_or_overfull_folder_is_refused(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(PixCellError, match="There is no folder “none”"):
         read_tiles(tmp_path / "none", MPP)
-    monkeypatch.setattr("napari_pixcell.evaluation.tiles.MOST_FILES", 1)
+    monkeypatch.setattr("napari_pixcell.cells.labelled_files.MOST_FILES", 1)
     with pytest.raises(PixCellError, match="more than 1 files"):
         read_tiles(write_tiles(tmp_path, ["a", "b"]), MPP)
 

@@ -35,6 +35,9 @@ BAD = {
     "nan": (BASE + "guidance = nan", "“guidance” must be 0 to 50"),
     "title": (BASE + 'title = "a\\nb"', "“title” must be one line of at most 200 characters"),
     "base": ('base = "x"', "There is no base “x”"),
+    "palette": (BASE + '[classes]\na = "#ff0000"\nb = "#ff0000"', "“a” and “b” have the same"),
+    "classes": (BASE + "[classes]\na = 1", "[classes] needs lines such as"),
+    "plain": (BASE + "classes = 1", "[classes] needs lines such as"),
     "table": ("[base]\nx = 1", "needs a line base"),
     "unknown": (BASE + "stepps = 3", "“stepps” is unknown"),
     "demo": (BASE, "has the name of a built-in family"),
@@ -94,3 +97,14 @@ def test_a_family_is_written_for_its_owner_only(tmp_path: Path) -> None:
 def test_an_impossible_path_is_no_segmentation_model(name: str) -> None:
     with pytest.raises(PixCellError, match="There is no Cellpose model file"):
         segmenter_file(name)
+
+
+def test_classes_of_a_family_are_written_and_read_in_order(tmp_path: Path) -> None:
+    weights = tmp_path / "controlnet" / own_families.WEIGHTS
+    palette = (("tumour", "#ff2020"), ('a "quoted" class', "#2060ff"), ("", "#ffffff"))
+    settings = {"cell_gap": True, "title": "mine"}
+    path = write_own_family("mine", DEMO, settings, {"controlnet": weights}, "own", palette)
+    family = read_own_family(path, BUILT_IN)
+    assert family.palette == palette and family.cell_gap
+    assert family.classes == ("tumour", 'a "quoted" class')
+    assert family.part("controlnet").folder == weights.parent

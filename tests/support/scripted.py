@@ -11,6 +11,7 @@ from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
+from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
@@ -38,7 +39,7 @@ class ScriptedClient:
     datasets : list
         Unanswered datasets, with the receivers of their events.
     trainings : list
-        Unanswered trainings of stains, with the receivers of their events.
+        Unanswered trainings of stains and ControlNets, with the receivers of their events.
     evaluations : list
         Unanswered evaluations of datasets, with the receivers of their events.
     checks : list
@@ -55,7 +56,7 @@ class ScriptedClient:
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.datasets: list[tuple[DatasetRequest, Any]] = []
-        self.trainings: list[tuple[TrainRequest, Any]] = []
+        self.trainings: list[tuple[TrainRequest | TrainControlRequest, Any]] = []
         self.evaluations: list[tuple[EvaluateRequest, Any]] = []
         self.checks: list[tuple[VerifyRequest, Any]] = []
         self.embedding_failure = ""
@@ -71,7 +72,7 @@ class ScriptedClient:
             self.segmenting.append((request, on_event))
         elif isinstance(request, DatasetRequest):
             self.datasets.append((request, on_event))
-        elif isinstance(request, TrainRequest):
+        elif isinstance(request, TrainRequest | TrainControlRequest):
             self.trainings.append((request, on_event))
         elif isinstance(request, EvaluateRequest):
             self.evaluations.append((request, on_event))

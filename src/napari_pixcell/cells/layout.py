@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.class_map import ClassMap
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import to_json
 from napari_pixcell.words import counted
@@ -137,7 +138,9 @@ def advice(layout: Summary) -> str:
     return ""
 
 
-def condition_image(labels: NDArray[Any], gap: bool = True) -> NDArray[np.uint8]:
+def condition_image(
+    labels: NDArray[Any], gap: bool = True, classes: ClassMap | None = None
+) -> NDArray[np.uint8]:
     """Return a layout as the condition image of the ControlNet: white cells on black.
 
     Parameters
@@ -147,6 +150,8 @@ def condition_image(labels: NDArray[Any], gap: bool = True) -> NDArray[np.uint8]
         Keep touching cells apart: a pixel that touches a cell with a smaller label becomes
         background. A cell that would vanish keeps its pixels, and its neighbours make room.
         Without gaps, as published, touching cells merge.
+    classes : ClassMap, optional
+        Draw each cell in the colour of its class instead.
 
     Returns
     -------
@@ -159,6 +164,8 @@ def condition_image(labels: NDArray[Any], gap: bool = True) -> NDArray[np.uint8]
         vanished = np.setdiff1d(areas(labels)[0], areas(np.where(cells, labels, 0))[0])
         if len(vanished):
             cells = _with_room(labels, cells, vanished)
+    if classes is not None:
+        return np.where(cells[..., None], classes.picture(labels), 0).astype(np.uint8)
     return np.repeat(np.where(cells, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
 
 

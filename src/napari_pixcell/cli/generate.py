@@ -95,7 +95,7 @@ def generate(options: cli.Options) -> cli.Result:
     check_published(get_preset(_preset(options)), options.start_from)
     chosen = chosen_region(options)
     setting = colour_setting(options.colour_match, chosen.family, _preset(options))
-    labels = layout_of(options, chosen)
+    labels, classes = layout_of(options, chosen)
     repair = _repair(options)
     start = _start(options, chosen)
     style = style_for(options, chosen)
@@ -122,6 +122,7 @@ def generate(options: cli.Options) -> cli.Result:
         size=chosen.size,
         embedding=style.embedding,
         layout=labels,
+        classes=classes,
         source=replace(
             chosen.source, style=style.shares, slide=slide_signature(chosen.slide) if start else ""
         ),

@@ -48,13 +48,17 @@ def layout_options(words: str) -> cli.Option:
     return lambda parser: (layout(parser), READING(parser))
 
 
-def layout_of(options: cli.Options, chosen: ChosenRegion) -> NDArray[Any] | None:
+def layout_of(
+    options: cli.Options, chosen: ChosenRegion
+) -> tuple[NDArray[Any] | None, dict[int, str]]:
     """Read ``--layout`` as the layout of a region, and print a warning if cells were dropped.
 
     Returns
     -------
-    array, (height, width), or None
+    labels : array, (height, width), or None
         Instance label image; None without the option.
+    classes : dict of int to str
+        Class name of each label that has one.
 
     Raises
     ------
@@ -62,11 +66,11 @@ def layout_of(options: cli.Options, chosen: ChosenRegion) -> NDArray[Any] | None
         If the file cannot be read, or does not fit the region.
     """
     if options.layout is None:
-        return None
-    labels, _, report = _read(options, options.layout, chosen)
+        return None, {}
+    labels, classes, report = _read(options, options.layout, chosen)
     if report.dropped or report.changed:
         print(report, file=sys.stderr)
-    return labels
+    return labels, classes
 
 
 def _read(

@@ -28,6 +28,7 @@ from napari_pixcell.cli import (
     similar,
     stain,
     styles,
+    train_control,
     train_stain,
     verify,
 )
@@ -38,7 +39,7 @@ from napari_pixcell.errors import PixCellError
 log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
-    *(info, embed, segment, generate, similar, stain, train_stain),
+    *(info, embed, segment, generate, similar, stain, train_stain, train_control),
     *(
         layout,
         dataset,

@@ -52,7 +52,7 @@ def measure(options: cli.Options) -> cli.Result:
     mpp = chosen.family.mpp
     pixels = chosen.slide.read(chosen.region, mpp)
     chosen.warn_if_corrupt()
-    labels, nuclei_from = layout_of(options, chosen), "its layout"
+    labels, nuclei_from = layout_of(options, chosen)[0], "its layout"
     if labels is None:
         labels, nuclei_from = segment_nuclei(pixels, mpp), "found in it"
     staining = measure_staining(pixels, mpp, labels)

@@ -103,7 +103,7 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
             f"{family.title} does not support layouts. Omit --layout, or choose another stain."
         )
     chosen = chosen_region(options, family)
-    labels = layout_of(options, chosen)
+    labels, classes = layout_of(options, chosen)
     pixels = read_tissue(chosen.slide, chosen.region, family)
     if warning := stain_warning(pixels):
         print(warning, file=sys.stderr)
@@ -120,6 +120,7 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
         seed=options.seed,
         steps=options.steps,
         layout=False if labels is None else labels,
+        classes=classes,
         start=start,
         published=options.method == cli.AS_PUBLISHED,
     )

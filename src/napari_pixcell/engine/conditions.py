@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell.cells import check_layout, condition_image
+from napari_pixcell.cells.class_map import ClassMap
 from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, CanvasWindow, spread_style
 from napari_pixcell.engine.colour_match import ColourMatch, colour_setting
 from napari_pixcell.engine.denoiser import Denoiser
@@ -86,31 +87,43 @@ class LayoutLatents:
         Label image. There are no cells beyond it, where the plane of the canvas is larger.
     gap : bool
         Keep touching cells apart.
+    classes : ClassMap, optional
+        Draw each cell in the colour of its class.
     """
 
     def __init__(
-        self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily, gap: bool
+        self,
+        labels: NDArray[Any],
+        canvas: Canvas,
+        models: LoadedFamily,
+        gap: bool,
+        classes: ClassMap | None = None,
     ) -> None:
         self._models, self._width = models, labels.shape[1]
-        self._picture = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), np.uint8)
-        self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels, gap)[..., 0]
+        # One channel of a binary picture: the others are the same.
+        drawn = condition_image(labels, gap, classes)[..., :: 1 if classes else 3]
+        shape = canvas.height * FACTOR, canvas.width * FACTOR, drawn.shape[-1]
+        self._picture = np.zeros(shape, np.uint8)
+        self._picture[: labels.shape[0], : labels.shape[1]] = drawn
         self._latents: LRUCache[CanvasWindow, Tensor] = LRUCache(CONDITIONS_KEPT)
 
     def inside(self, top: int, stop: int) -> NDArray[np.bool_]:
         """Return which pixels of some rows lie in cells: bool (rows, width)."""
-        return self._picture[top:stop, : self._width] > 0
+        return np.asarray(np.any(self._picture[top:stop, : self._width] > 0, axis=-1))
 
     def inside_in_preview(self, shape: tuple[int, ...], every: int) -> NDArray[np.bool_]:
         """Return which pixels of a preview lie in cells: bool (height, width)."""
         step = every * FACTOR
-        return self._picture[FACTOR // 2 :: step, FACTOR // 2 :: step][: shape[0], : shape[1]] > 0
+        picture = self._picture[FACTOR // 2 :: step, FACTOR // 2 :: step]
+        return np.asarray(np.any(picture[: shape[0], : shape[1]] > 0, axis=-1))
 
     def __call__(self, window: CanvasWindow) -> Tensor:
         """Return the latents of a window, float32, (1, channels, height, width)."""
         latents = self._latents.get(window)
         if latents is None:
             y, x = (slice(s.start * FACTOR, s.stop * FACTOR) for s in (window.y, window.x))
-            latents = encode(np.repeat(self._picture[y, x, None], 3, axis=-1), self._models)
+            picture = self._picture[y, x]
+            latents = encode(np.repeat(picture, 3 // picture.shape[-1], -1), self._models)
             self._latents[window] = latents
         return latents
 
@@ -128,7 +141,7 @@ def read_layout(
         )
     labels = request.layout.unpack()
     check_layout(labels, canvas.size)
-    return LayoutLatents(labels, canvas, models, request.cell_gap)
+    return LayoutLatents(labels, canvas, models, request.cell_gap, request.classes)
 
 
 def make_denoiser(

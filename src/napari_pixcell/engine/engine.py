@@ -20,6 +20,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import BatchRequest, EmbedRequest, Request, SegmentRequest
 from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
 from napari_pixcell.engine.tile_embedding import embed_tissue
+from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.variants import Check
 from napari_pixcell.errors import PixCellError
@@ -86,11 +87,15 @@ class Engine:
         try:
             check()
             # Only training needs gradients.
-            with torch.inference_mode(not isinstance(request, TrainRequest)):
+            with torch.inference_mode(not isinstance(request, TrainRequest | TrainControlRequest)):
                 if isinstance(request, TrainRequest):
                     from napari_pixcell.engine.training.job import TrainingRun
 
                     TrainingRun(request, self.loaded, emit, check, self._fitting).run()
+                elif isinstance(request, TrainControlRequest):
+                    from napari_pixcell.engine.training.control.job import ControlTrainingRun
+
+                    ControlTrainingRun(request, self.loaded, emit, check, self._fitting).run()
                 elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, check)
                 elif isinstance(request, SegmentRequest):

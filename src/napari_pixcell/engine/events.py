@@ -128,6 +128,50 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class TrainedControl:
+    """A trained ControlNet, now a family of the user's own.
+
+    Parameters
+    ----------
+    name : str
+        Name of its family.
+    folder : str
+        Folder of its files.
+    held_out, other : float
+        Denoising error of held-out tiles with their own cells, and with those of another tile.
+    pairs, tiles, held_tiles : int
+        Number of images, of training tiles and of held-out tiles.
+    agreement : tuple of str
+        For all cells and for each class, how generated tissue follows it, in words.
+    follows : bool
+        Whether it follows all of them clearly more than shuffled ones.
+    """
+
+    name: str
+    folder: str
+    held_out: float
+    other: float
+    pairs: int
+    tiles: int
+    held_tiles: int
+    agreement: tuple[str, ...]
+    follows: bool
+
+    def sentence(self) -> str:
+        """Return how well the training went, in words."""
+        text = (
+            f"“{self.name}” was trained on {counted(self.tiles, 'tile')} of "
+            f"{counted(self.pairs, 'image')}. On held-out tiles: {'; '.join(self.agreement)}."
+        )
+        if self.follows:
+            return text
+        return (
+            f"{text} That is not clearly more than with shuffled cells or classes. Do not trust "
+            "it. More steps or more pairs may help."
+        )
+
+
+@dataclass(frozen=True)
 class Evaluated:
     """The answer whether the pairs of a dataset help to train a segmenter.
 
@@ -183,6 +227,7 @@ Event = (
     | Embedding
     | SegmentedLayout
     | Trained
+    | TrainedControl
     | Evaluated
     | Verified
     | Finished
@@ -217,6 +262,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "layout", "source": source.to_dict()}
         case Trained():
             return {"event": "trained", "stain": to_json(event)}
+        case TrainedControl():
+            return {"event": "trained control", "control": to_json(event)}
         case Evaluated():
             return {"event": "evaluated", "evaluation": to_json(event)}
         case Verified(report):
@@ -246,6 +293,9 @@ def event_of(message: dict[str, Any]) -> Event:
             return VariantFailure(message["index"], message["message"])
         case "trained":
             return Trained(**message["stain"])
+        case "trained control":
+            values = message["control"]
+            return TrainedControl(**values | {"agreement": tuple(values["agreement"])})
         case "evaluated":
             return Evaluated(**message["evaluation"])
         case "verified":

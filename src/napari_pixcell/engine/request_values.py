@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from napari_pixcell.cells.class_map import ClassMap
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.colour_match import ColourMatch
@@ -18,6 +19,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, Preset, get_preset
 from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
+from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown_in, to_json
@@ -185,6 +187,8 @@ class GenerateRequest:
     repair : Repair, optional
         How nuclei that do not follow the layout are generated again. Only with a layout, in images
         of one tile.
+    classes : ClassMap, optional
+        Classes of the layout's cells, for a family whose ControlNet follows class maps.
 
     Raises
     ------
@@ -214,6 +218,7 @@ class GenerateRequest:
     mpp: float = field(default=0.5, metadata=OMIT_DEFAULT)
     colour_match: ColourMatch | None = field(default=None, metadata=OMIT_DEFAULT)
     repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
+    classes: ClassMap | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         limits = (
@@ -333,12 +338,20 @@ def check_published(preset: Preset, start: object) -> None:
 for _origin in (LayoutSource, Source):  # later versions may say more of it
     ignore_unknown_in(_origin)
 
-Request = EmbedRequest | SegmentRequest | GenerateRequest | BatchRequest | TrainRequest
+Request = (
+    EmbedRequest
+    | SegmentRequest
+    | GenerateRequest
+    | BatchRequest
+    | TrainRequest
+    | TrainControlRequest
+)
 KINDS: dict[object, type[Request]] = {
     "embed": EmbedRequest,
     "segment": SegmentRequest,
     "generate": GenerateRequest,
     "train": TrainRequest,
+    "train control": TrainControlRequest,
     "teach": TrainRequest,  # its name in the first versions
 }
 

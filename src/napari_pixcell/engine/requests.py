@@ -5,13 +5,14 @@ Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.class_map import ClassMap
 from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.colour_match import ColourMatch
@@ -105,6 +106,7 @@ def generate_request(
     size: tuple[int, int],
     embedding: PackedArray | NDArray[np.float32] | None,
     layout: PackedArray | NDArray[Any] | None = None,
+    classes: Mapping[int, str] | None = None,
     source: Source | None = None,
     start: StartImage | None = None,
     colour_match: ColourMatch | None = None,
@@ -119,6 +121,8 @@ def generate_request(
         See :class:`~napari_pixcell.engine.request_values.GenerateRequest`, also for ``start``.
     layout : PackedArray or array, optional
         Likewise. The dock adds it later, once a thread has packed it.
+    classes : mapping, optional
+        Class name of each label of the layout that has one. Families without classes ignore them.
     source : Source, optional
         Origin of style and layout, for the record. See :func:`source_of`.
     colour_match : ColourMatch, optional
@@ -138,6 +142,7 @@ def generate_request(
         cell_gap=family.cell_gap,
         mpp=family.mpp,
         colour_match=colour_match,
+        classes=_class_map(family, layout, classes),
         **asdict(settings),
         **(start.fields() if start is not None else {}),
     )
@@ -152,6 +157,7 @@ def stain_request(
     seed: int,
     steps: int | None = None,
     layout: PackedArray | NDArray[Any] | bool = False,
+    classes: Mapping[int, str] | None = None,
     start: StartImage | None = None,
     published: bool = False,
 ) -> GenerateRequest:
@@ -187,6 +193,7 @@ def stain_request(
         size=size,
         embedding=embedding,
         layout=None if isinstance(layout, bool) else layout,
+        classes=(classes or {}) if layout is not False else None,
         source=source,
         start=start,
     )
@@ -233,6 +240,14 @@ def source_of(
     if region is not None:
         place = region.x, region.y, region.width, region.height
     return Source(name, place, mpp, layout, tuple(style))
+
+
+def _class_map(
+    family: Family, layout: object, classes: Mapping[int, str] | None
+) -> ClassMap | None:
+    if not family.palette or (layout is None and classes is None):
+        return None
+    return ClassMap.of(family.palette, classes or {})
 
 
 def _packed(values: PackedArray | NDArray[Any] | None) -> PackedArray | None:

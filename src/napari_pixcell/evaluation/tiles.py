@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.labelled_files import images_and_labels, without_extension
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.untrusted import read_bounded, reading
@@ -22,13 +21,7 @@ from napari_pixcell.words import counted
 
 CROP = 96  # px, side of the training crops
 MOST_PIXELS = 4096 * 4096  # of a tile, at the pixel size of the dataset
-MOST_FILES = 10_000
 MOST_INDEX_BYTES = 8 * 2**20
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-LABELS = (".png", ".tif", ".tiff", ".npy", ".bmp")
-LABEL_FOLDERS = ("labels", "masks")
-_EXTENSION = re.compile(r"(\.ome)?\.[A-Za-z]{2,8}$")
-_MARK = re.compile(r"_(cp_masks|masks?|labels?)$")  # as Cellpose and others name label images
 FILE_COLUMNS, GROUP_COLUMNS = ("file", "image", "filename"), ("patient", "slide", "group")
 
 
@@ -171,18 +164,7 @@ def _read(
 
 def _pairs_of_files(folder: Path) -> dict[str, tuple[Path, Path]]:
     """Return image and labels of each tile by its name, with subfolders, in a stable order."""
-    with reading(folder.name, "Choose another folder."):
-        if not folder.is_dir():
-            raise PixCellError(f"There is no folder “{folder.name}”. Choose one of labelled tiles.")
-        apart = next((folder / one for one in LABEL_FOLDERS if (folder / one).is_dir()), None)
-        if apart is not None and (folder / "images").is_dir():
-            images, labels = _named(folder / "images", PICTURES), _named(apart, LABELS, True)
-        else:
-            every = _named(folder, PICTURES)
-            labels = _named(folder, LABELS, True)
-            marked = {key for key in every if _MARK.search(key)}
-            labels = {key: path for key, path in labels.items() if _MARK.search(_key(path, folder))}
-            images = {key: path for key, path in every.items() if key not in marked}
+    images, labels = images_and_labels(folder)
     if not images or not labels:
         what = "labels" if images else "images"
         raise PixCellError(
@@ -196,36 +178,6 @@ def _pairs_of_files(folder: Path) -> dict[str, tuple[Path, Path]]:
             f"“{images[alone[0]].name}”. Add a label image of the same name, or remove the image."
         )
     return {key: (images[key], labels[key]) for key in sorted(images)}
-
-
-def _named(folder: Path, suffixes: tuple[str, ...], labels: bool = False) -> dict[str, Path]:
-    """Return the files of a folder by subfolder and name, without the endings of labels."""
-    entries = list(islice(folder.rglob("*"), MOST_FILES + 1))
-    if len(entries) > MOST_FILES:
-        raise PixCellError(
-            f"“{folder.name}” holds more than {MOST_FILES:,} files. Choose a folder with only the "
-            "labelled tiles."
-        )
-    found: dict[str, Path] = {}
-    for path in sorted(entries):
-        inside = path.relative_to(folder)
-        if path.suffix.lower() not in suffixes or any(p.startswith(".") for p in inside.parts):
-            continue
-        key = _key(path, folder)
-        key = _MARK.sub("", key) if labels else key
-        if key in found and not labels:
-            raise PixCellError(
-                f"“{folder.name}” holds “{found[key].name}” and “{path.name}”. Keep only one."
-            )
-        if path.is_file():
-            # Of “a.png” and “a_masks.png” the second is certainly the label image.
-            found[key] = path
-    return found
-
-
-def _key(path: Path, folder: Path) -> str:
-    inside = path.relative_to(folder)
-    return (inside.parent / (_EXTENSION.sub("", inside.name) or inside.name)).as_posix()
 
 
 def _groups(folder: Path, keys: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -266,7 +218,7 @@ def _stated_groups(folder: Path) -> dict[str, str] | None:
     if file is None or group is None:
         return None
     return {
-        _EXTENSION.sub("", row[file].strip()): row[group].strip()
+        without_extension(row[file].strip()): row[group].strip()
         for row in rows
         if row[file] and row[group]
     }

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from napari_pixcell.cells.class_map import Palette
+
 Kind = Literal[
     "transformer",
     "controlnet",
@@ -155,6 +157,9 @@ class Family(WeightSet):
         published ControlNet was trained without gaps.
     colour_match : str
         Default colour match, one of :data:`COLOUR_MATCHES`.
+    palette : tuple of (name, colour)
+        Classes of cells that the ControlNet draws apart, see
+        :data:`napari_pixcell.cells.class_map.Palette`. Empty if it takes white cells on black.
     """
 
     tile: int
@@ -165,6 +170,12 @@ class Family(WeightSet):
     layout_guidance: float
     cell_gap: bool = False
     colour_match: str = "off"
+    palette: Palette = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes of cells that the family draws apart."""
+        return tuple(name for name, _ in self.palette if name)
 
     @property
     def takes_layout(self) -> bool:

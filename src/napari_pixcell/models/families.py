@@ -11,7 +11,9 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import (
     BUILT_IN,
     CELLPOSE,
+    DEMO,
     DEMO_STAIN,
+    PIXCELL_256_CELLS,
     PIXCELL_1024,
     Family,
     WeightSet,
@@ -90,6 +92,13 @@ def stain_of(name: str) -> str:
 def usual_base(installed: Callable[[Family], bool] = lambda family: not missing(family)) -> Family:
     """Return the default base family for training a stain."""
     return PIXCELL_1024 if installed(PIXCELL_1024) else DEMO_STAIN
+
+
+def usual_control_base(
+    installed: Callable[[Family], bool] = lambda family: not missing(family),
+) -> Family:
+    """Return the default base family for training a ControlNet."""
+    return PIXCELL_256_CELLS if installed(PIXCELL_256_CELLS) else DEMO
 
 
 def _look_up(name: str, known: Mapping[str, T]) -> T:

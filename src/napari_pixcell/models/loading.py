@@ -233,6 +233,13 @@ def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if _cpu_has_bf16() else torch.float32
 
 
+def trains_in(device: torch.device) -> torch.dtype | None:
+    """Return the precision of autocast in which networks are trained on a device, or None."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    return torch.bfloat16 if device.type == "cpu" and _cpu_has_bf16() else None
+
+
 def describe_device(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
     """Return the name of a device and precision, such as ``cuda: NVIDIA H200, bfloat16``."""
     name = device.type

@@ -15,6 +15,10 @@
     [lora]
     file = "/data/lung_lora.safetensors"
 
+    [classes]                       # of cells, if the ControlNet was trained on class maps
+    tumour = "#ff2020"
+    lymphocyte = "#2060ff"
+
 The file's name is the family's. A trained stain is a family with a flow.
 """
 
@@ -31,6 +35,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from napari_pixcell.cells.class_map import Palette, checked_palette
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import config_folder
@@ -60,6 +65,7 @@ NETWORKS: dict[Kind, str] = {
     "flow": "stain-flow",
     "decoder": "autoencoder-kl",
 }
+CLASSES = "classes"
 WITHOUT_CONFIG = ("lora", "flow", "decoder")
 # Valid in a file name, and in lists separated by commas.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
@@ -130,9 +136,10 @@ def _read(path: Path, built_in: Mapping[str, Family]) -> Family:
         raise PixCellError(
             f'{path.name} needs a line base = "…" with one of: {", ".join(built_in)}.{missing}'
         )
+    palette = _palette(path, values.pop(CLASSES)) if CLASSES in values else ()
     unknown = sorted(set(values) - set(SETTINGS) - set(NETWORKS))
     if unknown:
-        allowed = ", ".join([*SETTINGS, *NETWORKS])
+        allowed = ", ".join([*SETTINGS, *NETWORKS, CLASSES])
         raise PixCellError(f"{path.name}: “{unknown[0]}” is unknown. Allowed are: {allowed}.")
     settings = {"title": name} | {
         key: _setting(path, key, kind, values[key])
@@ -141,7 +148,18 @@ def _read(path: Path, built_in: Mapping[str, Family]) -> Family:
     }
     own = [_part(path, kind, values[kind], base) for kind in NETWORKS if kind in values]
     kept = [part for part in base.parts if part.kind not in {part.kind for part in own}]
-    return replace(base, name=name, parts=(*kept, *own), **settings)
+    return replace(base, name=name, parts=(*kept, *own), palette=palette, **settings)
+
+
+def _palette(path: Path, values: Any) -> Palette:
+    if not isinstance(values, dict) or not all(isinstance(one, str) for one in values.values()):
+        raise PixCellError(
+            f'{path.name}: [{CLASSES}] needs lines such as tumour = "#ff2020". Correct it.'
+        )
+    try:
+        return checked_palette(values.items())
+    except PixCellError as error:
+        raise PixCellError(f"{path.name}: {error}") from error
 
 
 def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) -> Any:
@@ -164,22 +182,27 @@ def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) ->
     return value
 
 
-def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
+def check_own_name(name: str, built_in: Mapping[str, Family], what: str = "stain") -> None:
     """Raise PixCellError if a family of the user's cannot have this name.
 
     It must be valid in a file name, and not that of a built-in family.
     """
     if not NAME.fullmatch(name):
         raise PixCellError(
-            f"“{name}” cannot be the name of a stain. Use letters, digits, “-” and “_”, such as "
-            "my-her2."
+            f"“{name}” cannot be the name of a {what}. Use letters, digits, “-” and “_”, such as "
+            f"my-{'her2' if what == 'stain' else 'cells'}."
         )
     if name in built_in:
         raise PixCellError(f"“{name}” is a built-in model. Choose another name.")
 
 
 def write_own_family(
-    name: str, base: Family, settings: Mapping[str, Any], parts: Mapping[str, Path], licence: str
+    name: str,
+    base: Family,
+    settings: Mapping[str, Any],
+    parts: Mapping[str, Path],
+    licence: str,
+    palette: Palette = (),
 ) -> Path:
     """Write the TOML file of a new family, and return its path.
 
@@ -191,6 +214,8 @@ def write_own_family(
         Some of ``SETTINGS``.
     parts : mapping of str to Path
         Weight files by kind, all under ``licence``.
+    palette : tuple of (name, colour)
+        Classes of cells that its ControlNet draws apart.
 
     Raises
     ------
@@ -200,18 +225,21 @@ def write_own_family(
     path = families_folder() / f"{name}.toml"
     lines = [f"base = {_quoted(base.name)}"]
     lines += [
-        f"{key} = {_quoted(value) if isinstance(value, str) else value}"
+        f"{key} = {_quoted(value) if isinstance(value, str | bool) else value}"
         for key, value in settings.items()
     ]
     for kind, file in parts.items():
         lines += ["", f"[{kind}]", f"file = {_quoted(str(file))}", f"licence = {_quoted(licence)}"]
+    if palette:
+        lines += ["", f"[{CLASSES}]"]
+        lines += [f"{_quoted(one)} = {_quoted(colour)}" for one, colour in palette]
     check_not_taken(name, next(iter(parts.values())).parent)
     try:
         private_folder(path.parent)
         write_whole(path, "\n".join([*lines, ""]), private=True)
     except OSError as error:
         raise PixCellError(
-            f"The stain cannot be added to your models ({error.strerror}). Make the configuration "
+            f"“{name}” cannot be added to your models ({error.strerror}). Make the configuration "
             "folder writable, or name another in PIXCELL_CONFIG_DIR."
         ) from error
     return path
@@ -232,9 +260,9 @@ def _text(path: Path) -> str:
         return read_bounded(path, MOST_BYTES, "family").decode("utf-8", "replace")
 
 
-def _quoted(text: str) -> str:
-    """Return a TOML string, which has the escapes of JSON."""
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(value: str | bool) -> str:
+    """Return a TOML string or truth value, which are written as in JSON."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _part(path: Path, kind: Kind, values: Any, base: Family) -> Part:

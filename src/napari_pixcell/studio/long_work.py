@@ -13,13 +13,14 @@ from napari_pixcell.engine.events import (
     Finished,
     Notice,
     Trained,
+    TrainedControl,
     Verified,
 )
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Clock, Task, Tasks
 from napari_pixcell.worker.requests import AnyRequest
 
-Outcome = TypeVar("Outcome", Evaluated, Trained, Verified)
+Outcome = TypeVar("Outcome", Evaluated, Trained, TrainedControl, Verified)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -30,6 +31,20 @@ class LongTask(Task):
         if total != self.total:
             self.clock = Clock()  # another stage, with another pace
         super().progress(done, total, message)
+
+
+@dataclass(eq=False, kw_only=True)
+class TrainTask(LongTask):
+    """A training under way, shown in ``section``."""
+
+    section: str
+    message: str = "Waiting for the model"
+
+    def sentence(self) -> str:
+        if self.cancelled:
+            return "Cancelling…"
+        left = self.clock.left
+        return f"{self.message} · at most {left}" if left else f"{self.message}…"
 
 
 @dataclass(eq=False)

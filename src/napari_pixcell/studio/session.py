@@ -13,6 +13,7 @@ from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout_files import LayoutFiles
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.cells.segmentation import Segmentation
+from napari_pixcell.studio.controls.training import ControlTraining
 from napari_pixcell.studio.datasets.datasets import Datasets
 from napari_pixcell.studio.generation.generator import Generator
 from napari_pixcell.studio.generation.grids import Grids
@@ -95,6 +96,7 @@ class Session:
         self.staining = self._make(Staining)
         self.training = self._make(StainTraining)
         self.verification = self._make(FamilyVerification)
+        self.control_training = self._make(ControlTraining)
         self.similar = self._make(SimilarTissue)
         self.measures = self._make(Measures)
         self.datasets = self._make(Datasets)
@@ -150,6 +152,7 @@ class Session:
             self.styles,
             self.similar,
             self.training,
+            self.control_training,
             self.datasets.evaluation,
             self.verification,
             self.invention,

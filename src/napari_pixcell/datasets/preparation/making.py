@@ -178,6 +178,7 @@ class PreparationMaker:
                 "cells": count_cells(matched.labels),
                 "made": matched.made.to_dict(),
                 "style": matched.style,
+                **matched.named,
             }
 
     def _matched(self, layout: DatasetLayout) -> DatasetLayout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
@@ -231,7 +231,7 @@ class LayoutSources:
                 f"Layout {number} of the recipe has labels below 0 or above {LARGEST_LABEL:,}. Use "
                 "0 for the background."
             )
-        yield from self._tiles(part.get("name"), group, labels, made)
+        yield from self._tiles(part.get("name"), group, labels, made, {})
 
     def _of_style(self, number: int) -> Iterator[DatasetLayout]:
         style = self._styles[number]
@@ -269,13 +269,19 @@ class LayoutSources:
                 f"The layout of “{path.name}” would be {size[1]:,} × {size[0]:,} px, too large for "
                 "memory. Check “mpp”, or name a smaller “region” of the slide."
             )
-        labels = file.labels
+        labels, classes = file.labels, dict(file.classes)
         if labels is None or "slide" in part or size != labels.shape:
-            labels, _, _ = cells_for(file, region, size, (height, width), mpp)
-        yield from self._tiles(part.get("name"), group, labels, LayoutSource("imported"))
+            labels, classes, _ = cells_for(file, region, size, (height, width), mpp)
+        made = LayoutSource("imported")
+        yield from self._tiles(part.get("name"), group, labels, made, classes)
 
     def _tiles(
-        self, name: str | None, number: int, labels: Labels, made: LayoutSource
+        self,
+        name: str | None,
+        number: int,
+        labels: Labels,
+        made: LayoutSource,
+        classes: Mapping[int, str],
     ) -> Iterator[DatasetLayout]:
         """Cut a layout into whole tiles; a cell on a cut belongs to both."""
         side = self._family.tile
@@ -292,7 +298,8 @@ class LayoutSources:
                 continue
             check_layout(tile)
             named = tile_name(name, at, rows * columns)
-            yield DatasetLayout(0, named, f"layout-{number}", tile, made)
+            group, own = f"layout-{number}", _classes_in(tile, classes)
+            yield DatasetLayout(0, named, group, tile, made, classes=own)
 
     def _invented(self, part: Part, number: int, group: int) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import invent
@@ -300,9 +307,9 @@ class LayoutSources:
         first, family = Recipe.from_dict(part["recipe"]), self._family
         recipe = replace(first, seed=(first.seed + number) % (LARGEST_SEED + 1))
         made = LayoutSource("invented", recipe=recipe.to_dict())
-        labels = invent(recipe, (family.tile, family.tile), family.mpp).labels
+        invented = invent(recipe, (family.tile, family.tile), family.mpp)
         name = f"{part.get('name') or 'Invented'} {number + 1}"
-        yield from self._tiles(name, group, labels, made)
+        yield from self._tiles(name, group, invented.labels, made, invented.classes)
 
     def _varied(
         self, part: Part, bases: Iterable[DatasetLayout], counting: bool
@@ -329,7 +336,14 @@ class LayoutSources:
                 seed = (part.get("seed", 0) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
                 name, made = f"{base.name}, variation {number + 1}", replace(base.made, edited=True)
-                yield replace(base, name=name, labels=labels, made=made)
+                left = _classes_in(labels, base.classes)
+                yield replace(base, name=name, labels=labels, made=made, classes=left)
+
+
+def _classes_in(labels: Labels, classes: Mapping[int, str]) -> dict[int, str]:
+    """Return the classes of the cells that a layout holds."""
+    found = np.unique(labels).tolist() if classes else []
+    return {label: classes[label] for label in found if label in classes}
 
 
 def _base_of(part: Part) -> Part:

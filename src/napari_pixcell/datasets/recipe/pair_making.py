@@ -377,6 +377,7 @@ class PairMaker:
             size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
             layout=layout.labels if layout is not None else None,
+            classes=layout.classes if layout is not None else None,
             source=source_of(
                 f"{description.name} {pair.index}",
                 Region(*region) if region else None,

@@ -287,7 +287,8 @@ class Dataset:
         """Read a layout from its row; raise PixCellError if its file is missing or damaged."""
         labels = self._mask(row["file"])
         made = LayoutSource.from_dict(row["made"])
-        return DatasetLayout(row["number"], row["name"], row["group"], labels, made, row["style"])
+        named = (row["number"], row["name"], row["group"])
+        return DatasetLayout(*named, labels, made, row["style"], row["classes"])
 
     # -- pairs -----------------------------------------------------------------------------
 

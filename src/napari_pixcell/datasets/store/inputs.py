@@ -52,6 +52,13 @@ class DatasetLayout:
     labels: NDArray[Any]  # instance label image: unsigned integers, (height, width)
     made: LayoutSource = field(default_factory=lambda: LayoutSource("imported"))
     style: int | None = None  # number of the style that matches it
+    classes: dict[int, str] = field(default_factory=dict)  # class names by label, where known
+
+    @property
+    def named(self) -> JsonRow:
+        """The classes as part of a row; nothing if there are none."""
+        names = {str(label): name for label, name in self.classes.items()}
+        return {"classes": names} if names else {}
 
 
 def write_style(folder: Path, style: DatasetStyle, sync: bool = True) -> JsonRow:
@@ -108,7 +115,7 @@ def write_layout(folder: Path, layout: DatasetLayout, mpp: float) -> JsonRow:
     write_whole(folder / file, synthetic_tiff(layout.labels, mpp))
     row = {"number": layout.number, "name": layout.name, "group": layout.group, "file": file}
     made = {"made": layout.made.to_dict(), "style": layout.style}
-    return row | {"cells": count_cells(layout.labels)} | made
+    return row | {"cells": count_cells(layout.labels)} | made | layout.named
 
 
 def count_cells(labels: NDArray[Any]) -> int:

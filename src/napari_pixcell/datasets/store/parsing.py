@@ -118,8 +118,18 @@ def layout_row(value: JsonRow) -> JsonRow:
     except PixCellError as error:
         raise ValueError(str(error)) from error
     known = {"cells": _whole(value, "cells", MOST_CELLS), "made": made}
+    known["classes"] = _classes(value.get("classes", {}))
     style = None if style is None else _whole(value, "style", MOST_ROWS)
     return _named(value, "layouts", ".tif") | known | {"style": style}
+
+
+def _classes(value: Any) -> dict[int, str]:
+    """Return the class names of labels; raise ValueError if they are none."""
+    if not isinstance(value, dict) or len(value) > MOST_CELLS:
+        raise ValueError("its classes are no names of labels")
+    if not all(label.isdecimal() and _is_text(name) for label, name in value.items()):
+        raise ValueError("its classes are no names of labels")
+    return {int(label): name for label, name in value.items() if len(label) < 12}
 
 
 def _named(value: JsonRow, folder: str, suffix: str, may_lack: bool = False) -> JsonRow:

@@ -180,9 +180,13 @@ def set_rate(optimiser: torch.optim.Optimizer, peak: float, step: int, steps: in
         group["lr"] = peak * min(1.0, step / WARM_UP) * fall
 
 
-def take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> float:
-    """Take one step with clipped gradients, and return the loss."""
-    optimiser.zero_grad(set_to_none=True)
+def take_step(optimiser: torch.optim.Optimizer, loss: Tensor, keep: bool = False) -> float:
+    """Take one step with clipped gradients, and return the loss.
+
+    With ``keep``, gradients of earlier passes count as well.
+    """
+    if not keep:
+        optimiser.zero_grad(set_to_none=True)
     loss.backward()
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     nn.utils.clip_grad_norm_(weights, 1.0)

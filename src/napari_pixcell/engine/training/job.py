@@ -21,6 +21,7 @@ from napari_pixcell.engine.latents import encode_picture
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
+from napari_pixcell.engine.training.folder import CARD, TrainingFolder
 from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage
 from napari_pixcell.engine.training.pairs import (
     StainPair,
@@ -31,7 +32,6 @@ from napari_pixcell.engine.training.pairs import (
 )
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import (
-    CARD,
     FLOW,
     FLOW_SIZES,
     LORA,
@@ -67,15 +67,15 @@ FIGURES = (
 )
 
 
-def base_family(name: str) -> Family:
-    """Return the family that a stain can be trained on.
+def base_family(name: str, what: str = "stain") -> Family:
+    """Return the family that a stain, or something else, can be trained on.
 
     Raises PixCellError if it is not built in, or not completely installed.
     """
     if name not in BUILT_IN:
-        what = "is your own" if name in families() else "does not exist"
+        why = "is your own" if name in families() else "does not exist"
         raise PixCellError(
-            f"The model “{name}” {what}. Train a stain on one of: {', '.join(BUILT_IN)}."
+            f"The model “{name}” {why}. Train a {what} on one of: {', '.join(BUILT_IN)}."
         )
     base = BUILT_IN[name]
     for part in base.parts:
@@ -84,7 +84,7 @@ def base_family(name: str) -> Family:
 
 
 def register(
-    folder: StainFolder,
+    folder: TrainingFolder,
     request: TrainRequest,
     base: Family,
     parts: Mapping[str, Path],
@@ -144,7 +144,8 @@ class TrainingRun:
     ) -> None:
         self.request, self.loaded = request, loaded
         self._emit, self._check, self._fitting = emit, check, fitting
-        self.folder = StainFolder(Path(request.out).expanduser().resolve())
+        self.files = TrainingFolder(Path(request.out).expanduser().resolve())
+        self.folder = StainFolder(self.files)
 
     def run(self) -> None:
         """Train, write and register the stain, or resume its training.
@@ -156,25 +157,25 @@ class TrainingRun:
         """
         request = self.request
         check_own_name(request.name, BUILT_IN)
-        check_not_taken(request.name, self.folder.path)
+        check_not_taken(request.name, self.files.path)
         base = base_family(request.family)
         pairs, note = folder_pairs(*(Path(p).expanduser() for p in (request.he, request.ihc)))
         if note:
             self._emit(Notice(note))
-        with self.folder.locked():
+        with self.files.locked():
             embedded = self._embed(base, pairs)
             signature = self._signature(base, embedded)
             flow, figures = self._flow(embedded, signature)
-            parts = {"flow": self.folder.path / FLOW}
+            parts = {"flow": self.files.path / FLOW}
             if request.lora_steps:
                 figures |= self._lora(base, embedded, flow, signature)
-                parts["lora"] = self.folder.path / LORA
-            register(self.folder, request, base, parts, figures | {"signature": signature})
+                parts["lora"] = self.files.path / LORA
+            register(self.files, request, base, parts, figures | {"signature": signature})
         train, held = (len(embedded.choose(one)[0]) for one in (False, True))
         self._emit(
             Trained(
                 request.name,
-                str(self.folder.path),
+                str(self.files.path),
                 figures["held-out error"],
                 figures["by one shift"],
                 len(pairs),
@@ -255,13 +256,13 @@ class TrainingRun:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.request.seed)
             flow = new_flow(train[0].shape[1])
-        done = self.folder.card()
-        if done.get("signature") == signature and (self.folder.path / FLOW).is_file():
-            flow.load_state_dict(load_file(self.folder.path / FLOW))
+        done = self.files.card()
+        if done.get("signature") == signature and (self.files.path / FLOW).is_file():
+            flow.load_state_dict(load_file(self.files.path / FLOW))
             flow.to(self.loaded.device).eval().requires_grad_(False)
             return flow, {name: done[name] for name in FIGURES}
         flow.to(self.loaded.device)
-        resume = self.folder.checkpoint("flow", signature)
+        resume = self.files.checkpoint("flow", signature)
         best = resume["best"]["held_out"] if resume is not None else float("inf")
         self._emit(Progress(0, 0, "Training the flow"))
 
@@ -274,7 +275,7 @@ class TrainingRun:
             self._emit(Progress(now.step, now.steps, words))
             self._check()
 
-        with self.folder.checkpoints("flow", signature) as keep:
+        with self.files.checkpoints("flow", signature) as keep:
             trained = train_flow(
                 flow,
                 *train,
@@ -295,11 +296,11 @@ class TrainingRun:
             "tiles kept apart": len(held[0]),
         }
         about = {"stain": self.request.name, "base": self.request.family, TRAINED_EPS: "1e-05"}
-        self.folder.write_tensors(FLOW, trained.flow.state_dict(), about)
+        self.files.write_tensors(FLOW, trained.flow.state_dict(), about)
         shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
-        self.folder.write_json(FLOW_SIZES, flow_sizes(shapes))
-        self.folder.write_json(CARD, {"signature": signature, **figures})
-        self.folder.remove_checkpoint("flow")
+        self.files.write_json(FLOW_SIZES, flow_sizes(shapes))
+        self.files.write_json(CARD, {"signature": signature, **figures})
+        self.files.remove_checkpoint("flow")
         return trained.flow, figures
 
     # -- the adapter -----------------------------------------------------------------------
@@ -311,28 +312,28 @@ class TrainingRun:
         request = self.request
         how = [signature, request.lora_steps, request.aligned, request.batch]
         own = hashlib.sha256(json.dumps(how).encode()).hexdigest()
-        done = self.folder.card()
-        if done.get("adapter signature") == own and (self.folder.path / LORA).is_file():
+        done = self.files.card()
+        if done.get("adapter signature") == own and (self.files.path / LORA).is_file():
             return {name: done[name] for name in ("adapter", "adapter signature")}
         latents = [self.folder.latents(key) for key in embedded.keys]
         tiles = LoraTiles(base, embedded, latents, flow, request)
         self.loaded.unload()
         self._emit(Progress(0, 0, "Loading the model"))
-        with self.folder.checkpoints("lora", own) as keep:
+        with self.files.checkpoints("lora", own) as keep:
             tensors, figures = run_lora_stage(
                 tiles,
                 self.loaded.device,
                 self._emit,
                 self._check,
                 keep,
-                lambda: self.folder.checkpoint("lora", own),
+                lambda: self.files.checkpoint("lora", own),
             )
         about = {"stain": request.name, "base": request.family}
-        self.folder.write_tensors(LORA, tensors, about)
-        self.folder.write_json(
-            CARD, self.folder.card() | {"adapter": figures, "adapter signature": own}
+        self.files.write_tensors(LORA, tensors, about)
+        self.files.write_json(
+            CARD, self.files.card() | {"adapter": figures, "adapter signature": own}
         )
-        self.folder.remove_checkpoint("lora")
+        self.files.remove_checkpoint("lora")
         return {"adapter": figures, "adapter signature": own}
 
 

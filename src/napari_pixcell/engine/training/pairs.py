@@ -110,7 +110,7 @@ def read_pair(pair: StainPair, family: Family, mpp: float | None = None) -> Pair
     PixCellError
         If one cannot be read, they differ in size, or are smaller than a tile.
     """
-    he, ihc = (_read(path, family, mpp) for path in (pair.he, pair.ihc))
+    he, ihc = (read_at(path, family, mpp) for path in (pair.he, pair.ihc))
     for a, b in zip(he.shape[:2], ihc.shape[:2], strict=True):
         if abs(a - b) > max(UNLIKE_PX, UNLIKE * max(a, b)):
             raise PixCellError(
@@ -128,10 +128,12 @@ def read_pair(pair: StainPair, family: Family, mpp: float | None = None) -> Pair
     he, ihc = (
         np.ascontiguousarray(picture[: rows * side, : columns * side]) for picture in (he, ihc)
     )
-    return PairPixels(he, ihc, _tissue(he, side) & _tissue(ihc, side))
+    return PairPixels(he, ihc, tissue_tiles(he, side) & tissue_tiles(ihc, side))
 
 
-def hold_out(tissue: Sequence[NDArray[np.bool_]], seed: int = 0) -> list[NDArray[np.bool_]]:
+def hold_out(
+    tissue: Sequence[NDArray[np.bool_]], seed: int = 0, what: str = "stain"
+) -> list[NDArray[np.bool_]]:
     """Return the masks of the held-out tiles of each pair, given those of its tissue.
 
     They are whole pairs if there are enough, because neighbours in one image look alike. Else they
@@ -156,7 +158,7 @@ def hold_out(tissue: Sequence[NDArray[np.bool_]], seed: int = 0) -> list[NDArray
     held = sum(int((a & t).sum()) for a, t in zip(held_out, tissue, strict=True))
     if total < LEAST_TILES or not 0 < held < total:
         raise PixCellError(
-            f"The pairs contain {counted(total, 'tile')} of tissue, but a stain needs at least "
+            f"The pairs contain {counted(total, 'tile')} of tissue, but a {what} needs at least "
             f"{LEAST_TILES}, including held-out ones. Use more pairs, or larger ones."
         )
     return held_out
@@ -251,7 +253,8 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return {name: found[name] for name in sorted(found, key=_natural)}
 
 
-def _read(path: Path, family: Family, mpp: float | None) -> NDArray[np.uint8]:
+def read_at(path: Path, family: Family, mpp: float | None) -> NDArray[np.uint8]:
+    """Read an image at the family's pixel size; ``mpp`` is the file's, if not the one it states."""
     with open_slide(path, mpp) as slide:
         known = slide if slide.mpp is not None else slide.with_mpp(family.mpp)
         height, width = slide.shape
@@ -263,7 +266,7 @@ def _um(picture: NDArray[np.uint8], family: Family) -> str:
     return f"{width * family.mpp:.0f} × {height * family.mpp:.0f} µm"
 
 
-def _tissue(picture: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
+def tissue_tiles(picture: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
     """Return the mask of the tiles with tissue: bool, (rows, columns)."""
     thin = np.maximum(picture[::4, ::4], 1).astype(np.float32) / 255
     dark = -np.log10(thin).sum(axis=-1) > GLASS_DENSITY

@@ -262,6 +262,7 @@ class Generator:
             settings.generation(layout),
             size=item.size,
             embedding=self.styles.embedding(item),
+            classes=item.classes if layout else None,
             source=source_of(
                 self.exporter.name,
                 item.region,

@@ -52,6 +52,7 @@ class StainTask(Task):
     source: Source  # for the records
     seed: int
     layout: NDArray[Any] | None  # the cells that they follow, (height, width)
+    classes: dict[int, str]  # and their classes
     published: bool  # by the published method
     previews: bool
     section: str = SECTION
@@ -253,6 +254,7 @@ class Staining:
             ),
             seed=settings.seed,
             layout=np.array(item.layout) if follows else None,
+            classes=dict(item.classes),
             published=settings.stain_from == NOISE,
             previews=settings.previews,
         )
@@ -291,6 +293,7 @@ class Staining:
                 source=task.source,
                 seed=task.seed,
                 layout=follows,
+                classes=task.classes,
                 published=task.published,
             )
             for family in task.families

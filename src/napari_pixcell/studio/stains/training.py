@@ -15,7 +15,7 @@ from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.long_work import LongTask, LongWork
+from napari_pixcell.studio.long_work import LongTask, LongWork, TrainTask
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.regions import Regions
@@ -37,20 +37,6 @@ class TrainingRegion:
     name: str
     slide: Any
     region: Region
-
-
-@dataclass(eq=False, kw_only=True)
-class TrainTask(LongTask):
-    """A training under way."""
-
-    section: str = SECTION
-    message: str = "Waiting for the model"
-
-    def sentence(self) -> str:
-        if self.cancelled:
-            return "Cancelling…"
-        left = self.clock.left
-        return f"{self.message} · at most {left}" if left else f"{self.message}…"
 
 
 @dataclass(eq=False)
@@ -206,7 +192,7 @@ class StainTraining:
             lora_steps=LORA_STEPS if self.lora else 0,
             aligned=self.aligned,
         )
-        self._work.start(TrainTask(), request, self._finished)
+        self._work.start(TrainTask(section=SECTION), request, self._finished)
 
     def cancel(self) -> bool:
         """Stop the training; its checkpoint is kept. True if one was running."""

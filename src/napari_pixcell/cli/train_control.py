@@ -1,0 +1,106 @@
+"""``napari-pixcell train-control``: a ControlNet of your own, from images and masks."""
+
+from __future__ import annotations
+
+import sys
+
+from napari_pixcell.cells.class_map import read_palette
+from napari_pixcell.cells.methods import METHODS, SegmentMethod
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.running import ProgressLine, engine
+from napari_pixcell.engine.events import Event, Notice, Progress, TrainedControl
+from napari_pixcell.engine.training.control.request import (
+    CONTROL_BATCH,
+    CONTROL_STEPS,
+    STARTS,
+    TrainControlRequest,
+)
+from napari_pixcell.folders import data_folder
+from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import get_family, usual_control_base
+from napari_pixcell.models.own_families import check_own_name
+from napari_pixcell.models.training_memory import card_words
+
+INTERVAL = 5.0  # seconds between lines where there is no terminal
+PAIRS = "images with masks: folders “images” and “masks”, or a.png beside a_masks.tif or a.geojson"
+BASE = "family to start from; default: pixcell-256-cells if installed, else demo"
+PALETTE = "classes and their colours, such as tumour=#ff2020,stroma=#2060ff; implies --classes"
+START = "auto: the ControlNet of the base, if it has one; base: the blocks of the base"
+SEGMENT = "how images without masks are segmented"
+PLAN = "only say what GPUs of 16, 24, 48 and 80 GB can train"
+
+
+@cli.command(
+    "train-control",
+    cli.argument("name", metavar="NAME", help="name of the model, such as my-cells"),
+    cli.path("--pairs", "FOLDER", PAIRS, required=True),
+    cli.argument("--base", metavar="FAMILY", help=BASE),
+    cli.flag("--classes", "draw each class of cells in a colour of its own"),
+    cli.argument("--palette", default="", metavar="NAME=COLOUR,…", help=PALETTE),
+    cli.argument("--start", choices=STARTS, default=STARTS[0], help=START),
+    cli.argument(
+        "--segment",
+        choices=METHODS,
+        default=METHODS[0],
+        help="how images without masks are segmented",
+    ),
+    cli.argument("--mpp", type=float, help="pixel size of all images, in µm"),
+    cli.number("--steps", CONTROL_STEPS, "training steps"),
+    cli.number("--batch", CONTROL_BATCH, "tiles per step"),
+    cli.number("--seed", 0, "seed of the training"),
+    cli.flag("--plan", PLAN),
+    cli.path("--out", "DIR", "folder of the ControlNet; default: in your data folder"),
+)
+def train_control(options: cli.Options) -> cli.Result:
+    """Train a ControlNet of your own on images and masks. Run it again to resume."""
+    check_own_name(options.name, BUILT_IN, "ControlNet")
+    base = options.base or usual_control_base().name
+    if options.plan:
+        return {"base": base, "plan": card_words(get_family(base), options.batch)}
+    out = options.out or data_folder() / "controls" / options.name
+    palette = read_palette(options.palette) if options.palette else ()
+    request = TrainControlRequest(
+        name=options.name,
+        family=base,
+        pairs=str(options.pairs.resolve()),
+        out=str(out.resolve()),
+        classes=options.classes or bool(palette),
+        palette=palette,
+        start=options.start,
+        segment=SegmentMethod(options.segment),
+        mpp=options.mpp,
+        steps=options.steps,
+        batch=options.batch,
+        seed=options.seed,
+    )
+    line, trained = ProgressLine(interval=INTERVAL), list[TrainedControl]()
+
+    def on_event(event: Event) -> None:
+        match event:
+            case TrainedControl():
+                trained.append(event)
+            case Notice(message):
+                line.note(message)
+            case Progress():
+                line.show(event.message)
+
+    try:
+        engine().run(request, on_event)
+    except KeyboardInterrupt:
+        line.note(f"Stopped. Run the same command again to resume. The work so far is in {out}.")
+        return {"stopped": True, "folder": str(out), cli.EXIT_CODE: 130}
+    line.end()
+    control = trained[0]
+    if not control.follows:
+        print(control.sentence(), file=sys.stderr)
+    return {
+        "model": control.name,
+        "trained": control.sentence(),
+        "held-out error": control.held_out,
+        "with another mask": control.other,
+        "agreement": list(control.agreement),
+        "follows": control.follows,
+        "folder": control.folder,
+        "next": f"napari-pixcell generate SLIDE --region x,y,w,h --family {control.name} "
+        "--layout CELLS --out DIR",
+    }

@@ -1,0 +1,1 @@
+"""Training of ControlNets of the user's own."""

@@ -1,0 +1,151 @@
+"""Training of a user's own ControlNet: its pairs, its plan, and the training itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.cells.class_map import Palette, read_palette
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.engine.events import TrainedControl
+from napari_pixcell.engine.training.control.pairs import ControlFiles, control_files
+from napari_pixcell.engine.training.control.request import (
+    CONTROL_BATCH,
+    CONTROL_STEPS,
+    TrainControlRequest,
+)
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.folders import data_folder
+from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import is_stain, usual_control_base
+from napari_pixcell.models.own_families import check_not_taken, check_own_name
+from napari_pixcell.models.store import missing
+from napari_pixcell.models.training_memory import card_words
+from napari_pixcell.studio.long_work import LongTask, LongWork, TrainTask
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.words import counted
+
+SECTION = "cells"
+TRAINING = "Training is under way"
+STOPPED = "Training stopped. Train again to resume."
+
+
+@dataclass(eq=False)
+class ControlTraining:
+    """Trains ControlNets, one at a time."""
+
+    models: InstalledModels
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.name = ""
+        self.base = ""  # name of the family that it builds on
+        self.folder: Path | None = None  # of the pairs
+        self.classes = False
+        self.palette = ""  # as typed: tumour=#ff2020,stroma=#2060ff
+        self.steps, self.batch = CONTROL_STEPS, CONTROL_BATCH
+        self.segment = SegmentMethod()  # for images without masks
+        self.files: list[ControlFiles] = []
+        self._work = LongWork(self.tasks, self.notices, TrainedControl, STOPPED)
+
+    @property
+    def job(self) -> LongTask | None:
+        return self._work.task
+
+    @property
+    def bases(self) -> list[Family]:
+        """The installed families that a ControlNet can be trained on."""
+        families = [family for family in BUILT_IN.values() if not is_stain(family)]
+        return [family for family in families if not missing(family)]
+
+    @property
+    def family(self) -> Family:
+        return BUILT_IN.get(self.base) or usual_control_base()
+
+    @property
+    def out(self) -> Path:
+        return data_folder() / "controls" / (self.name or "unnamed")
+
+    def set(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.notices.changed.emit()
+
+    def choose_folder(self, folder: Path) -> None:
+        """Select the folder of pairs, and look for them in a thread: it can be far away."""
+        self.folder, self.files = folder, []
+        self.notices.say(SECTION, "")
+
+        def done(files: list[ControlFiles]) -> None:
+            if folder == self.folder:
+                self.files = files
+                self.notices.changed.emit()
+
+        self.tasks.background.compute(
+            lambda: control_files(folder), done, lambda text: self.notices.say(SECTION, text)
+        )
+
+    def why_not(self) -> str:
+        """Return why training cannot start; empty if it can."""
+        if self.job is not None:
+            return TRAINING
+        if not self.name:
+            return "Enter a name for the model"
+        try:
+            check_own_name(self.name, BUILT_IN, "ControlNet")
+            check_not_taken(self.name, self.out)
+            self._palette()
+        except PixCellError as error:
+            return str(error)
+        if self.folder is None:
+            return "Select a folder of images and masks"
+        return "" if self.files else "The folder holds no pairs"
+
+    def words(self) -> str:
+        """Return what would be trained on."""
+        parts = []
+        if self.files:
+            masks = sum(one.cells is not None for one in self.files)
+            how = "with masks" if masks else f"segmented by {self.segment.words}"
+            parts.append(f"{counted(len(self.files), 'image')} {how}")
+        if self.job is None and any((self.out / "work").glob("*.pt")):
+            parts.append("training resumes with the same pairs")
+        return " · ".join(parts)
+
+    def plan(self) -> list[str]:
+        """Return what GPUs of the usual sizes can train; empty for small networks."""
+        family = self.family
+        return [] if family.bundled else card_words(family, self.batch)
+
+    def train(self) -> None:
+        """Train the ControlNet in the worker; a stopped training resumes."""
+        if self.why_not():
+            return
+        palette = self._palette()
+        request = TrainControlRequest(
+            name=self.name,
+            family=self.family.name,
+            pairs=str(self.folder),
+            out=str(self.out),
+            classes=self.classes or bool(palette),
+            palette=palette,
+            segment=self.segment,
+            steps=self.steps,
+            batch=self.batch,
+        )
+        self._work.start(TrainTask(section=SECTION), request, self._finished)
+
+    def cancel(self) -> bool:
+        """Stop the training; its checkpoint is kept. True if one was running."""
+        return self._work.cancel()
+
+    def _palette(self) -> Palette:
+        return read_palette(self.palette) if self.palette.strip() else ()
+
+    def _finished(self, trained: TrainedControl) -> str:
+        self.models.check()
+        return trained.sentence()
