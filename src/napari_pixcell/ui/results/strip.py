@@ -15,7 +15,7 @@ from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
 from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
-CELL = QSize(106, 118)
+CELL = QSize(106, 126)
 TITLE_PX, BAR_PX = 78, 14  # width of a title, and height of the scroll bar
 STAR = QRect(80, 4, 22, 22)
 HOVER = QColor(128, 128, 128, 60)
@@ -66,10 +66,7 @@ class StripDelegate(QStyledItemDelegate):
             spot.moveCenter(inner.center())
             painter.drawPixmap(spot.topLeft(), cell.picture)
         below = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        text = painter.fontMetrics().elidedText(
-            cell.text, Qt.TextElideMode.ElideRight, frame.width()
-        )
-        painter.drawText(frame.adjusted(0, SIDE + 3, 0, 0), below, text)
+        painter.drawText(frame.adjusted(0, SIDE + 3, 0, 0), below, self._caption(painter, cell))
         focused = index == self.strip.currentIndex() and self.strip.hasFocus()
         if model.is_on(cell):
             painter.setPen(QPen(QColor(BLUE), 2))
@@ -82,6 +79,13 @@ class StripDelegate(QStyledItemDelegate):
             painter.setFont(font)
             _draw_star(painter, STAR.translated(box.topLeft()), cell.result.starred)
         painter.restore()
+
+    def _caption(self, painter: QPainter, cell: Cell) -> str:
+        """Return a caption in at most two lines: the seed, and what else tells it from others."""
+        first, _, rest = cell.text.partition(", ")
+        font, end = painter.fontMetrics(), Qt.TextElideMode.ElideRight
+        shown = (font.elidedText(line, end, CELL.width() - 4) for line in (first, rest) if line)
+        return "\n".join(shown)
 
 
 def _draw_star(painter: QPainter, area: QRect, starred: bool) -> None:
