@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QObject, QPoint, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QBoxLayout,
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QMenu,
     QScrollArea,
     QSizePolicy,
     QToolButton,
@@ -169,6 +170,12 @@ def keep_room(*widgets: QWidget) -> None:
         policy: QSizePolicy = widget.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         widget.setSizePolicy(policy)
+
+
+def pop_up(menu: QMenu, place: QPoint) -> None:
+    """Show a menu at a place of the screen; it is deleted once it is closed."""
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(place)
 
 
 def show_all(visible: bool, *widgets: QWidget) -> None:

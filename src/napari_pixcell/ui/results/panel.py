@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QMenu, QPushButton, QSlider, QStackedWidget, QWidget
 
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import column, keep_room, row, show_all
+from napari_pixcell.ui.arrange import column, keep_room, pop_up, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.messages import Messages
@@ -142,9 +142,7 @@ class ResultsPanel(QWidget):
         return f"{result.target.name}: {' · '.join(filter(None, told))}"
 
     def _menu(self, position: QPoint) -> None:
-        menu = result_menu(self, self.session, self.strip.chosen())
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(position)
+        pop_up(result_menu(self, self.session, self.strip.chosen()), position)
 
 
 def _count(results: list[Result]) -> str:

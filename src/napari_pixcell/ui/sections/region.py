@@ -12,6 +12,7 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import pop_up
 from napari_pixcell.ui.dialogs import ask_name
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
@@ -116,7 +117,7 @@ class RegionSection(Section):
         menu.addAction("Go to region", self._go)
         menu.addAction("Rename region…", lambda: self._rename(number))
         menu.addAction("Delete region", lambda: self.regions.remove(number))
-        menu.exec(self.list.mapToGlobal(position))
+        pop_up(menu, self.list.mapToGlobal(position))
 
     def _rename(self, number: int) -> None:
         item = self.regions.get(number)

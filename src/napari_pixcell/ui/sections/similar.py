@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST, Similar
-from napari_pixcell.ui.arrange import clear, column, row, show_all, tight_grid
+from napari_pixcell.ui.arrange import clear, column, pop_up, row, show_all, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, pixmap, tool_button
@@ -98,7 +98,7 @@ class SimilarPanel(QWidget):
         made.setStyleSheet(THUMBNAIL)
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         wanted = made.customContextMenuRequested
-        wanted.connect(lambda at: self.menu(match).exec(made.mapToGlobal(at)))
+        wanted.connect(lambda at: pop_up(self.menu(match), made.mapToGlobal(at)))
         return made
 
     def menu(self, match: Match) -> QMenu:

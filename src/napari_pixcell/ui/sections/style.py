@@ -17,7 +17,7 @@ from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
-from napari_pixcell.ui.arrange import More, clear, column, keep_room, row, show_all
+from napari_pixcell.ui.arrange import More, clear, column, keep_room, pop_up, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.layers.link import LayerLink
@@ -101,7 +101,7 @@ class StyleSection(Section):
         ask_name(self, "Rename style", style.name, partial(self.session.library.rename, style.id))
 
     def _open_menu(self) -> None:
-        self.menu().exec(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
+        pop_up(self.menu(), self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     def menu(self) -> QMenu:
         session, menu, styles = self.session, QMenu(self), self._styles()
