@@ -40,7 +40,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert row.what.whole == "Region 1 · 2 variants, seed 10, 20 steps"
     assert row.state.text().startswith("1 of 2")
     assert ready.footer.bar.value() == 250
-    assert shown.title.text() == "Queue: 2 waiting"
+    assert shown.title.text() == "2 waiting"
     click(qtbot, shown.rows[third.number].front)
     assert ready.session.queue.jobs == [first, third, second]
     assert not shown.rows[second.number].again.isVisible()
@@ -49,7 +49,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert [job.state for job in (first, third)] == ["running", "waiting"]
     press(shown.cancel_waiting)
     assert third.state == "cancelled" and first.state == "running"
-    assert shown.title.text() == "Queue: 2 cancelled"
+    assert shown.title.text() == "2 cancelled"
     press(ready.footer.cancel_button)
     assert first.state == "cancelled"
     click(qtbot, shown.clear)

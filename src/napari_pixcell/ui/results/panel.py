@@ -23,7 +23,7 @@ from napari_pixcell.ui.widgets import Text, allow, button, calm_wheel, check_box
 from napari_pixcell.words import counted
 
 FINE = 1000  # positions of the divider
-QUEUE_PX, DIVIDER_PX = 250, 130
+QUEUE_PX, DIVIDER_PX = 300, 130
 EXPORT = "export"  # the section of messages about exports
 EMPTY = "Variants appear here, and exactly over their region."
 RESEARCH = "For research use only"

@@ -28,6 +28,7 @@ class QueueList(QWidget):
         self.session = session
         self.rows: dict[int, QueueRow] = {}
         self.title = Text(small=True)
+        self.title.setWordWrap(False)
         queue = session.queue
         tip = "Cancel the waiting jobs; the running one continues"
         self.cancel_waiting = tool_button("Cancel waiting", tip, queue.cancel_waiting)
@@ -55,7 +56,7 @@ class QueueList(QWidget):
         counts = (waiting, ended.count("failed"), ended.count("cancelled"))
         states = ("waiting", "failed", "cancelled")
         parts = [f"{count} {state}" for count, state in zip(counts, states, strict=True) if count]
-        self.title.say("Queue: " + ", ".join(parts) if parts else "")
+        self.title.say(", ".join(parts))
         show_all(waiting > 0, self.cancel_waiting, self.cancel_all)
         self.clear.setVisible(bool(queue.ended))
         if list(self.rows) != [job.number for job in listed]:
