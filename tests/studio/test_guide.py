@@ -12,10 +12,10 @@ from settling import settled
 from napari_pixcell.engine.events import Failure
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
-from napari_pixcell.studio.guide import Step
+from napari_pixcell.studio.guide import NextStep
 from napari_pixcell.studio.session import Session
 
-FIND = Step("cells", "Find the cells")
+FIND = NextStep("cells", "Find the cells")
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def region(session: Session) -> Session:
 
 def test_without_a_slide_one_is_opened(client: ScriptedClient) -> None:
     session = Session(client)
-    assert session.guide.step() == Step("open", "Open a slide…")
+    assert session.guide.step() == NextStep("open", "Open a slide…")
     session.slides.open(SAMPLE_SLIDE, session.slides.set)
     opening = f"Opening {SAMPLE_SLIDE.name}…"
-    assert session.guide.step() == Step("open", opening, "The slide is being opened")
+    assert session.guide.step() == NextStep("open", opening, "The slide is being opened")
     settled(session)
-    assert session.guide.step() == Step("region", "Add a region here")
+    assert session.guide.step() == NextStep("region", "Add a region here")
     session.close()
 
 
@@ -43,28 +43,28 @@ def test_a_file_that_cannot_be_opened_leads_back_to_the_first_step(
     session = Session(client)
     session.slides.open(tmp_path / "gone.svs", session.slides.set)
     settled(session)
-    assert session.guide.step() == Step("open", "Open a slide…")
+    assert session.guide.step() == NextStep("open", "Open a slide…")
     assert "gone.svs" in session.notices.problems["slide"]
     session.close()
 
 
 def test_a_slide_without_a_pixel_size_asks_for_it(session: Session, picture: np.ndarray) -> None:
     session.slides.set(ArraySlide([picture], None, "photo"))
-    assert session.guide.step() == Step("pixel size", "Set the pixel size")
+    assert session.guide.step() == NextStep("pixel size", "Set the pixel size")
 
 
 def test_a_model_that_is_not_installed_is_offered(session: Session) -> None:
     session.settings.use_family("pixcell-1024")
     assert session.models.missing
     title = session.settings.model.title
-    assert session.guide.step() == Step("model", f"Get {title}…")
+    assert session.guide.step() == NextStep("model", f"Get {title}…")
 
 
 def test_a_slide_asks_for_a_region_and_each_further_slide_too(
     region: Session, picture: np.ndarray
 ) -> None:
     region.slides.set(ArraySlide([picture], 0.5, "case 8"))
-    assert region.guide.step() == Step("region", "Add a region here")
+    assert region.guide.step() == NextStep("region", "Add a region here")
 
 
 def test_a_new_region_asks_for_its_cells(region: Session) -> None:
@@ -73,7 +73,7 @@ def test_a_new_region_asks_for_its_cells(region: Session) -> None:
     step = region.guide.step()
     assert (step.kind, step.words) == ("cells", "Finding the cells…") and step.why_not
     settled(region)
-    assert region.guide.step() == Step("generate", "Generate 4 variants")
+    assert region.guide.step() == NextStep("generate", "Generate 4 variants")
 
 
 def test_a_method_that_cannot_be_used_says_why(region: Session) -> None:
@@ -87,12 +87,12 @@ def test_a_method_that_cannot_be_used_says_why(region: Session) -> None:
 def test_a_layout_without_cells_asks_for_some(region: Session) -> None:
     region.layouts.new()
     words = "The layout has no cells: paint some"
-    assert region.guide.step() == Step("generate", words, words)
+    assert region.guide.step() == NextStep("generate", words, words)
 
 
 def test_who_starts_from_the_tissue_needs_no_cells(region: Session) -> None:
     region.settings.start_from = "tissue"
-    assert region.guide.step() == Step("generate", "Generate 4 variants")
+    assert region.guide.step() == NextStep("generate", "Generate 4 variants")
     region.settings.only_part = True
     assert region.guide.step().why_not == "Mark an area first"
 
@@ -103,10 +103,10 @@ def test_who_generates_without_cells_is_not_asked_for_them_again(
     region.settings.count = 1
     region.generator.generate()
     settled(region)
-    assert region.guide.step() == Step("generate", "Queue 1 variant")
+    assert region.guide.step() == NextStep("generate", "Queue 1 variant")
     client.play()
     settled(region)
-    assert region.guide.step() == Step("generate", "Generate 1 variant")
+    assert region.guide.step() == NextStep("generate", "Generate 1 variant")
     region.regions.add((900, 900))
     settled(region)
     assert region.guide.step() == FIND  # the second region is new
