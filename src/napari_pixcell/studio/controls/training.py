@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_pixcell.cells.class_map import Palette, read_palette
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.events import TrainedControl
-from napari_pixcell.engine.training.control.pairs import ControlFiles, control_files
 from napari_pixcell.engine.training.control.request import (
     CONTROL_BATCH,
     CONTROL_STEPS,
@@ -27,6 +26,9 @@ from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.tasks import Tasks
 from napari_pixcell.words import counted
+
+if TYPE_CHECKING:
+    from napari_pixcell.engine.training.control.pairs import ControlFiles
 
 SECTION = "cells"
 TRAINING = "Training is under way"
@@ -85,9 +87,12 @@ class ControlTraining:
                 self.files = files
                 self.notices.changed.emit()
 
-        self.tasks.background.compute(
-            lambda: control_files(folder), done, lambda text: self.notices.say(SECTION, text)
-        )
+        def work() -> list[ControlFiles]:
+            from napari_pixcell.engine.training.control.pairs import control_files  # slow to import
+
+            return control_files(folder)
+
+        self.tasks.background.compute(work, done, lambda text: self.notices.say(SECTION, text))
 
     def why_not(self) -> str:
         """Return why training cannot start; empty if it can."""
