@@ -42,8 +42,9 @@ class QueueList(QWidget):
         self.stack = column(rows, spacing=1)
         self.stack.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.scroll = scrolled(rows)
-        head = row(self.title, self.cancel_waiting, self.cancel_all, self.clear, stretch=0)
-        column(self, head, self.scroll).setStretch(1, 1)
+        buttons = row(self.cancel_waiting, self.cancel_all, self.clear)
+        buttons.addStretch(1)
+        column(self, self.title, buttons, self.scroll).setStretch(2, 1)
         self.refresh()
 
     def refresh(self) -> None:
