@@ -13,6 +13,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row, scrolled, show_all
 from napari_pixcell.ui.widgets import AMBER, ShortLabel, Text, allow, tool_button
 
+LEAST_PX = 40  # of the rows
 SMALL = "QToolButton { font-size: 10px; padding: 2px 4px; }"
 SYMBOL = (
     "QToolButton { border: none; padding: 1px; font-size: 12px; background: transparent; }"
@@ -42,6 +43,7 @@ class QueueList(QWidget):
         self.stack = column(rows, spacing=1)
         self.stack.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.scroll = scrolled(rows)
+        self.scroll.setMinimumHeight(LEAST_PX)  # or the dock would grow when the queue appears
         buttons = row(self.cancel_waiting, self.cancel_all, self.clear)
         buttons.addStretch(1)
         column(self, self.title, buttons, self.scroll).setStretch(2, 1)

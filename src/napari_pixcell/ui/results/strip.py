@@ -15,8 +15,8 @@ from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
 from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
-CELL = QSize(106, 126)
-TITLE_PX, BAR_PX = 78, 14  # width of a title, and height of the scroll bar
+CELL = QSize(106, 119)
+TITLE_PX, BAR_PX = 78, 13  # width of a title, and height of the scroll bar
 STAR = QRect(80, 4, 22, 22)
 HOVER = QColor(128, 128, 128, 60)
 TITLE_BACK = QColor(128, 128, 128, 40)
@@ -44,7 +44,7 @@ class StripDelegate(QStyledItemDelegate):
         words = self.strip.palette().color(self.strip.foregroundRole())
         painter.save()
         font = QFont(self.strip.font())
-        font.setPixelSize(11)
+        font.setPixelSize(11 if cell.kind == "title" else 10)
         painter.setFont(font)
         painter.setPen(words)
         if cell.kind == "title":
@@ -66,7 +66,7 @@ class StripDelegate(QStyledItemDelegate):
             spot.moveCenter(inner.center())
             painter.drawPixmap(spot.topLeft(), cell.picture)
         below = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        painter.drawText(frame.adjusted(0, SIDE + 3, 0, 0), below, self._caption(painter, cell))
+        painter.drawText(frame.adjusted(0, SIDE + 1, 0, 2), below, self._caption(painter, cell))
         focused = index == self.strip.currentIndex() and self.strip.hasFocus()
         if model.is_on(cell):
             painter.setPen(QPen(QColor(BLUE), 2))
