@@ -9,8 +9,9 @@ import torch
 from card_figures import Options, peak, say, settle, timed
 from torch import Tensor
 
+from napari_pixcell.engine.training.denoising import Examples
 from napari_pixcell.engine.training.flow import TrainingProgress, train_flow
-from napari_pixcell.engine.training.lora import Examples, train_lora
+from napari_pixcell.engine.training.lora import train_lora
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_part, pick_device
 from napari_pixcell.models.store import require

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from stain_decoder import decoder_tensors, load_stain_vae, train_decoder
 from stain_pairs import Pairs, load_pairs
 
+from napari_pixcell.engine.training.denoising import Examples
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.job import new_flow
-from napari_pixcell.engine.training.lora import Examples, train_lora
+from napari_pixcell.engine.training.lora import train_lora
 from napari_pixcell.engine.training.lora_stage import (
     FROM_START,
     ONE_EMBEDDING_RANK,

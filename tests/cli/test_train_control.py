@@ -11,7 +11,7 @@ from random_checkpoints import SHALLOW, write_family
 
 from napari_pixcell.cli.running import ProgressLine
 from napari_pixcell.engine.training import pairs as shared_pairs
-from napari_pixcell.engine.training.control import job
+from napari_pixcell.engine.training.control import encoding
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.own_families import families_folder
 
@@ -24,7 +24,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2**36))
     monkeypatch.setattr(shared_pairs, "LEAST_TILES", 4)
-    monkeypatch.setattr(job, "WANTED_TILES", 1)
+    monkeypatch.setattr(encoding, "WANTED_TILES", 1)
     pairs, out = write_pairs(tmp_path / "pairs", 5), tmp_path / "out"
     options = ["--base", BASE, "--steps", "2", "--batch", "1", "--out", str(out)]
     return ["train-control", "mine", "--pairs", str(pairs), *options]

@@ -70,7 +70,7 @@ def test_two_regions_of_slides_are_a_pair(run, pairs: list[str], tmp_path: Path)
         (["mine", "--base=stain-er"], "Virtual ER is not installed: the transformer from"),
         (["mine", "--base=rabies"], "The model “rabies” does not exist. Train a stain on one of"),
         (["mine", "--he-region=0,0,9,9"], "Add --he-region and --ihc-region"),
-        (["mine", "--steps=0"], "The number of steps is 0; choose one from 1"),
+        (["mine", "--steps=0"], "The number of steps is 0. Choose one from 1"),
     ],
 )
 def test_an_impossible_training_is_refused(

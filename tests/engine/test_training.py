@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from napari_pixcell.engine.training.denoising import Examples, Noising
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
-from napari_pixcell.engine.training.lora import (
-    Examples,
-    Noising,
-    adapter_tensors,
-    add_adapter,
-    train_lora,
-)
+from napari_pixcell.engine.training.lora import adapter_tensors, add_adapter, train_lora
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.lora import attach_lora
 from napari_pixcell.networks.stain_flow import StainFlowMLP

@@ -19,7 +19,7 @@ from napari_pixcell.engine.events import Event, Finished, Notice, Progress, Trai
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.requests import GenerationSettings, generate_request
 from napari_pixcell.engine.training import pairs as shared_pairs
-from napari_pixcell.engine.training.control import job
+from napari_pixcell.engine.training.control import controlnet_stage, encoding, job
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.folder import TrainingFolder
 from napari_pixcell.errors import PixCellError
@@ -40,8 +40,8 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_family(get_family("pixcell-256"), folder, TWO_LAYERS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 4)
-        patch.setattr(job, "WANTED_TILES", 1)
-        patch.setattr(job, "EVALUATE_EVERY", 2)
+        patch.setattr(encoding, "WANTED_TILES", 1)
+        patch.setattr(controlnet_stage, "EVALUATE_EVERY", 2)
         yield folder
 
 

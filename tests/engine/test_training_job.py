@@ -253,7 +253,7 @@ def test_a_folder_in_use_or_a_file_in_its_place_is_refused(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"steps": 0}, "number of steps is 0; choose one from 1"),
+        ({"steps": 0}, "number of steps is 0. Choose one from 1"),
         ({"lora_steps": -1}, "number of adapter steps is -1"),
         ({"batch": 0}, "number of tiles per step is 0"),
         ({"mpp": 400}, "A pixel size of 400 µm is not plausible"),

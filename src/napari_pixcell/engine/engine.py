@@ -20,6 +20,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import BatchRequest, EmbedRequest, Request, SegmentRequest
 from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
 from napari_pixcell.engine.tile_embedding import embed_tissue
+from napari_pixcell.engine.training.context import TrainingContext
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.variants import Check
@@ -88,14 +89,8 @@ class Engine:
             check()
             # Only training needs gradients.
             with torch.inference_mode(not isinstance(request, TrainRequest | TrainControlRequest)):
-                if isinstance(request, TrainRequest):
-                    from napari_pixcell.engine.training.job import TrainingRun
-
-                    TrainingRun(request, self.loaded, emit, check, self._fitting).run()
-                elif isinstance(request, TrainControlRequest):
-                    from napari_pixcell.engine.training.control.job import ControlTrainingRun
-
-                    ControlTrainingRun(request, self.loaded, emit, check, self._fitting).run()
+                if isinstance(request, TrainRequest | TrainControlRequest):
+                    _train(request, TrainingContext(self.loaded, emit, check, self._fitting))
                 elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, check)
                 elif isinstance(request, SegmentRequest):
@@ -233,3 +228,15 @@ class Engine:
                 tell("Half precision overflowed. Trying again in full precision")
             else:
                 raise PixCellError(OVERFLOWED)
+
+
+def _train(request: TrainRequest | TrainControlRequest, context: TrainingContext) -> None:
+    # Imported here, because other requests need nothing of it.
+    if isinstance(request, TrainRequest):
+        from napari_pixcell.engine.training.job import TrainingRun
+
+        TrainingRun(request, context).run()
+    else:
+        from napari_pixcell.engine.training.control.job import ControlTrainingRun
+
+        ControlTrainingRun(request, context).run()

@@ -245,6 +245,24 @@ def write_own_family(
     return path
 
 
+def remove_own_family(name: str) -> None:
+    """Remove the TOML file of a family of the user's, if there is one. Its weights stay.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be removed.
+    """
+    path = families_folder() / f"{name}.toml"
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise PixCellError(
+            f"“{name}” cannot be removed from your models ({error.strerror}). Make the file "
+            f"{path.name} in your families folder writable."
+        ) from error
+
+
 def check_not_taken(name: str, folder: Path) -> None:
     """Raise PixCellError if another family of the user's has this name, with weights elsewhere."""
     path = families_folder() / f"{name}.toml"

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from napari_pixcell.engine.training.optimisation import Checkpoint, Optimisation
 from napari_pixcell.errors import PixCellError
-
-WARM_UP = 30
-
-Checkpoint = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -125,44 +122,33 @@ def train_flow(
         values.float().to(device) for values in (source, target, held_source, held_target)
     )
     flow.requires_grad_(True).train()
-    optimiser = torch.optim.AdamW(flow.parameters(), rate, weight_decay=0.01)
-    generator, first, best = torch.Generator().manual_seed(seed), 0, None
+    best = None
     if resume is not None:
         flow.load_state_dict(resume["flow"])
-        optimiser.load_state_dict(resume["optimiser"])
-        generator.set_state(resume["generator"])
-        first, best = resume["step"], resume["best"]
+        best = resume["best"]
     best = best or {"held_out": math.inf, "step": 0, "flow": _copied(flow)}
+    training = Optimisation(flow.parameters(), rate, steps, seed, resume, weight_decay=0.01)
+    generator = training.generator
     losses: list[float] = []
-    step = first
-    for step in range(first + 1, steps + 1):
-        set_rate(optimiser, rate, step, steps)
+    for step in training.remaining():
         chosen = torch.randint(len(source), (batch,), generator=generator).to(device)
         time = torch.rand(batch, generator=generator).to(device)
         away = target[chosen] - source[chosen]
         loss = (flow(source[chosen] + time[:, None] * away, time) - away).square().mean()
-        losses.append(take_step(optimiser, loss))
+        losses.append(training.take_step(loss))
         if step % every and step != steps:
             continue
         error = flow_error(flow, held_source, held_target)
         if error < best["held_out"]:
             best = {"held_out": error, "step": step, "flow": _copied(flow)}
-        on_checkpoint(
-            {
-                "flow": _copied(flow),
-                "optimiser": copy.deepcopy(optimiser.state_dict()),
-                "generator": generator.get_state(),
-                "step": step,
-                "best": best,
-            }
-        )
+        on_checkpoint({"flow": _copied(flow), **copy.deepcopy(training.state()), "best": best})
         on_progress(TrainingProgress(step, steps, sum(losses) / len(losses), error))
         losses = []
         if step - best["step"] >= every * patience:
             break
     flow.load_state_dict(best["flow"])
     flow.requires_grad_(False).eval()
-    return TrainedFlow(flow, best["held_out"], best["step"], step < steps)
+    return TrainedFlow(flow, best["held_out"], best["step"], training.step < steps)
 
 
 @torch.no_grad()
@@ -171,27 +157,6 @@ def flow_error(flow: Any, source: Tensor, target: Tensor, steps: int = 20) -> fl
     moved = flow.translate(source, steps)
     left = (moved - target).square().sum() / (source - target).square().sum().clamp_min(1e-12)
     return float(left.sqrt())
-
-
-def set_rate(optimiser: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
-    """Set the learning rate: a warm-up, then a cosine decay to a fiftieth of the peak."""
-    fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))
-    for group in optimiser.param_groups:
-        group["lr"] = peak * min(1.0, step / WARM_UP) * fall
-
-
-def take_step(optimiser: torch.optim.Optimizer, loss: Tensor, keep: bool = False) -> float:
-    """Take one step with clipped gradients, and return the loss.
-
-    With ``keep``, gradients of earlier passes count as well.
-    """
-    if not keep:
-        optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    nn.utils.clip_grad_norm_(weights, 1.0)
-    optimiser.step()
-    return float(loss.detach())
 
 
 def _copied(network: nn.Module) -> dict[str, Tensor]:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell import __version__
-from napari_pixcell.engine.events import Event, Notice, Progress, Trained
+from napari_pixcell.engine.events import Progress, Trained
 from napari_pixcell.engine.latents import encode_picture
-from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles
+from napari_pixcell.engine.training.context import TrainingContext
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.folder import CARD, TrainingFolder
+from napari_pixcell.engine.training.identity import signature_of
 from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage
 from napari_pixcell.engine.training.pairs import (
     StainPair,
@@ -30,6 +25,7 @@ from napari_pixcell.engine.training.pairs import (
     read_pair,
     whole_tiles,
 )
+from napari_pixcell.engine.training.registering import base_family, register
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import (
     FLOW,
@@ -39,11 +35,9 @@ from napari_pixcell.engine.training.stain_folder import (
     EmbeddedPairs,
     StainFolder,
 )
-from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
-from napari_pixcell.models.families import families
 from napari_pixcell.models.loading import TRAINED_EPS
-from napari_pixcell.models.own_families import check_not_taken, check_own_name, write_own_family
+from napari_pixcell.models.own_families import check_not_taken, check_own_name, remove_own_family
 from napari_pixcell.models.store import encoder_identity, require
 from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks.stain_flow import StainFlowMLP, flow_sizes
@@ -55,7 +49,6 @@ EXCHANGED = (
     "In {count} of {all} pairs, H&E and IHC seem to be exchanged or to show other stains. Check "
     "the folders."
 )
-CARD_FORMAT = 1
 GUIDANCE = 1.2  # of the published stains
 FIGURES = (
     "held-out error",
@@ -67,84 +60,12 @@ FIGURES = (
 )
 
 
-def base_family(name: str, what: str = "stain") -> Family:
-    """Return the family that a stain, or something else, can be trained on.
-
-    Raises PixCellError if it is not built in, or not completely installed.
-    """
-    if name not in BUILT_IN:
-        why = "is your own" if name in families() else "does not exist"
-        raise PixCellError(
-            f"The model “{name}” {why}. Train a {what} on one of: {', '.join(BUILT_IN)}."
-        )
-    base = BUILT_IN[name]
-    for part in base.parts:
-        require(base, part)
-    return base
-
-
-def register(
-    folder: TrainingFolder,
-    request: TrainRequest,
-    base: Family,
-    parts: Mapping[str, Path],
-    figures: Mapping[str, Any],
-) -> None:
-    """Register a stain as one of the user's families, and write its card with the figures.
-
-    ``base`` is the family it was trained on, whose terms extend to the stain. ``parts`` are its
-    weight files, by their part of the family.
-    """
-    licence = f"trained by you on {base.title}, whose terms extend to it"
-    notice = (
-        f"{'DEMO' if base.bundled else 'Synthetic'}: a virtual stain trained by its user on "
-        f"{base.title}, not a real one. Its cells may differ in position from those of the H&E. "
-        "For research use only, not for diagnosis"
-    )
-    settings = {"title": f"Virtual {request.name}", "notice": notice, "guidance": GUIDANCE}
-    write_own_family(request.name, base, settings, parts, licence)
-    folder.write_json(
-        CARD,
-        {
-            "napari-pixcell stain": CARD_FORMAT,
-            "name": request.name,
-            "base": base.name,
-            **figures,
-            "steps": request.steps,
-            "seed": request.seed,
-            "weights": {kind: cached_sha256(path) for kind, path in parts.items()},
-            "licence": f"{licence}: {base.licence}",
-            "notice": notice,
-            "versions": {"napari-pixcell": __version__, "torch": version("torch")},
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
-
-
 class TrainingRun:
-    """Runs one request to train a stain, or resumes it.
+    """Runs one request to train a stain, or resumes it."""
 
-    Parameters
-    ----------
-    loaded : LoadedModels
-        Provides the networks of the base.
-    emit, check : callable
-        Receives events, and raises once the user has cancelled the request.
-    fitting : callable
-        Runs a function, again with other settings if memory is full.
-    """
-
-    def __init__(
-        self,
-        request: TrainRequest,
-        loaded: LoadedModels,
-        emit: Callable[[Event], None],
-        check: Callable[[], None],
-        fitting: Any,
-    ) -> None:
-        self.request, self.loaded = request, loaded
-        self._emit, self._check, self._fitting = emit, check, fitting
-        self.files = TrainingFolder(Path(request.out).expanduser().resolve())
+    def __init__(self, request: TrainRequest, context: TrainingContext) -> None:
+        self.request, self.context = request, context
+        self.files = TrainingFolder(Path(request.out).expanduser().resolve(), "stain")
         self.folder = StainFolder(self.files)
 
     def run(self) -> None:
@@ -158,10 +79,10 @@ class TrainingRun:
         request = self.request
         check_own_name(request.name, BUILT_IN)
         check_not_taken(request.name, self.files.path)
-        base = base_family(request.family)
+        base = base_family(request.family, "stain")
         pairs, note = folder_pairs(*(Path(p).expanduser() for p in (request.he, request.ihc)))
         if note:
-            self._emit(Notice(note))
+            self.context.notice(note)
         with self.files.locked():
             embedded = self._embed(base, pairs)
             signature = self._signature(base, embedded)
@@ -170,9 +91,10 @@ class TrainingRun:
             if request.lora_steps:
                 figures |= self._lora(base, embedded, flow, signature)
                 parts["lora"] = self.files.path / LORA
-            register(self.files, request, base, parts, figures | {"signature": signature})
+            figures |= {"signature": signature}
+            register(self.files, request, base, parts, _settings(request, base), figures)
         train, held = (len(embedded.choose(one)[0]) for one in (False, True))
-        self._emit(
+        self.context.emit(
             Trained(
                 request.name,
                 str(self.files.path),
@@ -191,8 +113,8 @@ class TrainingRun:
         wanted = bool(self.request.lora_steps)
         keys, found = [], []
         for number, pair in enumerate(pairs, 1):
-            self._check()
-            self._emit(Progress(number - 1, len(pairs), f"Reading pair {number} of {len(pairs)}"))
+            words = f"Reading pair {number} of {len(pairs)}"
+            self.context.progress(number - 1, len(pairs), words)
             key = self._pair_key(base, pair)
             known = self.folder.embedded(key)
             if known is None or (wanted and not self.folder.has_latents(key)):
@@ -201,7 +123,7 @@ class TrainingRun:
             found.append(known)
         exchanged = sum(pair.exchanged for pair in found)
         if exchanged:
-            self._emit(Notice(EXCHANGED.format(all=len(found), count=exchanged)))
+            self.context.notice(EXCHANGED.format(all=len(found), count=exchanged))
         return EmbeddedPairs(found, keys, hold_out([p.tissue for p in found], self.request.seed))
 
     def _pair_key(self, base: Family, pair: StainPair) -> str:
@@ -215,19 +137,21 @@ class TrainingRun:
         side = base.tile // base.grid
 
         def work() -> tuple[EmbeddedPair, NDArray[np.float16] | None]:
-            models = self.loaded.load(base.name, check=self._check)
+            models = self.context.loaded.load(base.name, check=self.context.check)
             values = []
-            with self.loaded.encoder() as encoder:
+            with self.context.loaded.encoder() as encoder:
                 for picture in (pixels.he, pixels.ihc):
                     tiles = cut_tiles(picture, side)
-                    found = embed_tiles(encoder, models.device, tiles, lambda *_: self._check())
+                    found = embed_tiles(
+                        encoder, models.device, tiles, lambda *_: self.context.check()
+                    )
                     values.append(found.reshape(*pixels.tissue.shape, -1))
             embedded = EmbeddedPair(values[0], values[1], pixels.tissue, pixels.exchanged)
             if not latents:
                 return embedded, None
             encoded = []
             for corner in whole_tiles(pixels.tissue.shape, base.grid):
-                self._check()
+                self.context.check()
                 window = tuple(slice(n * side, n * side + base.tile) for n in corner)
                 both = [encode_picture(one[window], models)[0] for one in (pixels.he, pixels.ihc)]
                 encoded.append(torch.stack(both).half().cpu().numpy())
@@ -235,8 +159,7 @@ class TrainingRun:
             return embedded, np.stack(encoded) if encoded else empty
 
         with torch.inference_mode():
-            embedded: EmbeddedPair
-            embedded, encoded = self._fitting(work, lambda words: self._emit(Notice(words)))
+            embedded, encoded = self.context.fit(work)
         self.folder.keep_embedded(key, embedded)
         if encoded is not None:
             self.folder.keep_latents(key, encoded)
@@ -245,8 +168,7 @@ class TrainingRun:
     def _signature(self, base: Family, embedded: EmbeddedPairs) -> str:
         """Return a hash of pairs and settings, which a checkpoint must match."""
         request = self.request
-        what = [FORMAT, base.name, embedded.keys, request.steps, request.seed]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+        return signature_of(FORMAT, base.name, embedded.keys, request.steps, request.seed)
 
     # -- the flow --------------------------------------------------------------------------
 
@@ -259,12 +181,12 @@ class TrainingRun:
         done = self.files.card()
         if done.get("signature") == signature and (self.files.path / FLOW).is_file():
             flow.load_state_dict(load_file(self.files.path / FLOW))
-            flow.to(self.loaded.device).eval().requires_grad_(False)
+            flow.to(self.context.loaded.device).eval().requires_grad_(False)
             return flow, {name: done[name] for name in FIGURES}
-        flow.to(self.loaded.device)
+        flow.to(self.context.loaded.device)
         resume = self.files.checkpoint("flow", signature)
         best = resume["best"]["held_out"] if resume is not None else float("inf")
-        self._emit(Progress(0, 0, "Training the flow"))
+        self.context.emit(Progress(0, 0, "Training the flow"))
 
         def on_progress(now: TrainingProgress) -> None:
             nonlocal best
@@ -272,8 +194,8 @@ class TrainingRun:
             best = min(best, now.held_out)
             at = f"Step {now.step:,} of {now.steps:,}"
             words = f"{at} · held-out error {now.held_out:.2f}, best {best:.2f}"
-            self._emit(Progress(now.step, now.steps, words))
-            self._check()
+            self.context.emit(Progress(now.step, now.steps, words))
+            self.context.check()
 
         with self.files.checkpoints("flow", signature) as keep:
             trained = train_flow(
@@ -295,6 +217,7 @@ class TrainingRun:
             "tiles": len(train[0]),
             "tiles kept apart": len(held[0]),
         }
+        remove_own_family(self.request.name)  # until all of its files are the new ones
         about = {"stain": self.request.name, "base": self.request.family, TRAINED_EPS: "1e-05"}
         self.files.write_tensors(FLOW, trained.flow.state_dict(), about)
         shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
@@ -310,24 +233,24 @@ class TrainingRun:
     ) -> dict[str, Any]:
         """Train the adapter, resume it, or keep a finished one."""
         request = self.request
-        how = [signature, request.lora_steps, request.aligned, request.batch]
-        own = hashlib.sha256(json.dumps(how).encode()).hexdigest()
+        own = signature_of(signature, request.lora_steps, request.aligned, request.batch)
         done = self.files.card()
         if done.get("adapter signature") == own and (self.files.path / LORA).is_file():
             return {name: done[name] for name in ("adapter", "adapter signature")}
         latents = [self.folder.latents(key) for key in embedded.keys]
         tiles = LoraTiles(base, embedded, latents, flow, request)
-        self.loaded.unload()
-        self._emit(Progress(0, 0, "Loading the model"))
+        self.context.loaded.unload()
+        self.context.emit(Progress(0, 0, "Loading the model"))
         with self.files.checkpoints("lora", own) as keep:
             tensors, figures = run_lora_stage(
                 tiles,
-                self.loaded.device,
-                self._emit,
-                self._check,
+                self.context.loaded.device,
+                self.context.emit,
+                self.context.check,
                 keep,
                 lambda: self.files.checkpoint("lora", own),
             )
+        remove_own_family(request.name)
         about = {"stain": request.name, "base": request.family}
         self.files.write_tensors(LORA, tensors, about)
         self.files.write_json(
@@ -335,6 +258,16 @@ class TrainingRun:
         )
         self.files.remove_checkpoint("lora")
         return {"adapter": figures, "adapter signature": own}
+
+
+def _settings(request: TrainRequest, base: Family) -> dict[str, Any]:
+    """Return the settings of the family that a stain becomes."""
+    notice = (
+        f"{'DEMO' if base.bundled else 'Synthetic'}: a virtual stain trained by its user on "
+        f"{base.title}, not a real one. Its cells may differ in position from those of the H&E. "
+        "For research use only, not for diagnosis"
+    )
+    return {"title": f"Virtual {request.name}", "notice": notice, "guidance": GUIDANCE}
 
 
 def new_flow(width: int) -> StainFlowMLP:

@@ -5,44 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from napari_pixcell.engine.training.flow import (
-    Checkpoint,
-    OnCheckpoint,
-    OnProgress,
-    TrainingProgress,
-    set_rate,
-    take_step,
-)
+from napari_pixcell.engine.training.denoising import Examples, Noising, drop_styles
+from napari_pixcell.engine.training.flow import OnCheckpoint, OnProgress, TrainingProgress
+from napari_pixcell.engine.training.optimisation import Checkpoint, Optimisation
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.lora import without_lora
 
 # Layers of each block that the published stains adapt.
 PUBLISHED_TARGETS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0")
 PUBLISHED_RANK = 4
-MOST_SNR = 5.0
-
-
-class Examples(NamedTuple):
-    """A batch of training examples.
-
-    Parameters
-    ----------
-    latents : Tensor, (batch, channels, height, width)
-        Clean latents of the stain.
-    embeddings : Tensor, (batch, tokens, dimension)
-        Their styles.
-    starts : Tensor, like the latents, optional
-        Clean latents of the H&E of the same tissue, if the pairs are aligned.
-    """
-
-    latents: Tensor
-    embeddings: Tensor
-    starts: Tensor | None = None
 
 
 def train_lora(
@@ -101,44 +77,32 @@ def train_lora(
         The adapter's tensors under the published names.
     """
     add_adapter(transformer, rank, targets)
-    device = next(transformer.parameters()).device
     learning = _adapter_parameters(transformer)
     for weight in learning.values():
         weight.data = weight.data.float()  # steps are too small for half precision
         weight.requires_grad_(True)
-    optimiser = torch.optim.AdamW(learning.values(), rate, betas=(0.9, 0.99), weight_decay=0.0)
-    generator, first = torch.Generator().manual_seed(seed), 0
     if resume is not None:
         with torch.no_grad():
             for name, weight in learning.items():
                 weight.copy_(resume["adapter"][name])
-        optimiser.load_state_dict(resume["optimiser"])
-        generator.set_state(resume["generator"])
-        first = resume["step"]
-    noising = Noising(scheduler)
+    training = Optimisation(
+        learning.values(), rate, steps, seed, resume, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    noising, generator = Noising(scheduler), training.generator
+    predict = _prediction(transformer if run is None else run)  # a compiled module has no length
     losses: list[float] = []
-    for step in range(first + 1, steps + 1):
-        set_rate(optimiser, rate, step, steps)
+    for step in training.remaining():
         examples = draw(generator)
-        count = len(examples.latents)
-        drop = torch.rand(count, 1, 1, generator=generator).to(device) < without_style
-        nothing = transformer.unconditional(count).to(examples.embeddings)
-        embeddings = torch.where(drop, nothing, examples.embeddings)
-        noisy, wanted, scale, times = noising(examples, from_start, generator)
-        with torch.autocast(device.type, precision, enabled=precision is not None):
-            forward = transformer if run is None else run  # a compiled module has no length
-            made = forward(noisy, embeddings, times.to(device)).sample
-        made = made[:, : noisy.shape[1]].float()
-        loss = (scale * (made - wanted).square()).mean()
-        losses.append(take_step(optimiser, loss))
+        styles = drop_styles(transformer, examples.embeddings, without_style, generator)
+        examples = examples._replace(embeddings=styles)
+        errors = noising.errors(predict, examples, generator, precision, from_start)
+        losses.append(training.take_step(errors.mean()))
         if step % every and step != steps:
             continue
         on_checkpoint(
             {
                 "adapter": {name: weight.detach().clone() for name, weight in learning.items()},
-                "optimiser": copy.deepcopy(optimiser.state_dict()),
-                "generator": generator.get_state(),
-                "step": step,
+                **copy.deepcopy(training.state()),
             }
         )
         on_progress(TrainingProgress(step, steps, sum(losses) / len(losses)))
@@ -158,57 +122,23 @@ def adapter_loss(
 ) -> tuple[float, float]:
     """Return the loss on examples with the adapter and without it, under identical noise."""
     noising, found = Noising(scheduler), []
+    predict, half = _prediction(transformer), None if precision == torch.float32 else precision
     for switch in (nullcontext, lambda: without_lora(transformer)):
         generator, losses = torch.Generator().manual_seed(0), []
         with switch():
             for examples in batches:
-                noisy, wanted, scale, times = noising(examples, from_start, generator)
-                device = noisy.device
-                enabled = precision != torch.float32
-                with torch.autocast(device.type, precision, enabled=enabled):
-                    made = transformer(noisy, examples.embeddings, times.to(device)).sample
-                away = made[:, : noisy.shape[1]].float() - wanted
-                losses.append(float((scale * away.square()).mean()))
+                errors = noising.errors(predict, examples, generator, half, from_start)
+                losses.append(float(errors.mean()))
         found.append(sum(losses) / len(losses))
     return found[0], found[1]
 
 
-class Noising:
-    """Makes noisy latents and the targets to predict from them, by a scheduler's configuration."""
+def _prediction(transformer: Any) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def predict(noisy: Tensor, embeddings: Tensor, times: Tensor) -> Tensor:
+        made: Tensor = transformer(noisy, embeddings, times).sample
+        return made
 
-    def __init__(self, scheduler: Mapping[str, Any]) -> None:
-        from diffusers import DPMSolverMultistepScheduler
-
-        made = DPMSolverMultistepScheduler.from_config(dict(scheduler))
-        self._kept = made.alphas_cumprod.float()
-        self._velocity = made.config.prediction_type == "v_prediction"
-
-    def __call__(
-        self, examples: Examples, from_start: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return noisy latents, prediction targets, their weights, and the times."""
-        clean, device = examples.latents.float(), examples.latents.device
-        count, last = len(clean), len(self._kept) - 1
-        # Stratified times, so that batches differ little.
-        spread = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-        times = (spread * (last + 1)).long().clamp(0, last)
-        begun = times + (torch.rand(count, generator=generator) * (last + 1 - times)).long()
-        snr = self._kept / (1 - self._kept)
-        left = (snr[begun.clamp(max=last)] / snr[times]).sqrt()
-        left = left * (torch.rand(count, generator=generator) < from_start)
-        shape = (-1, 1, 1, 1)
-        alpha, sigma = (
-            values[times].sqrt().view(shape).to(device) for values in (self._kept, 1 - self._kept)
-        )
-        weight = snr[times].clamp(max=MOST_SNR) / (snr[times] + (1 if self._velocity else 0))
-        noise = torch.randn(clean.shape, generator=generator).to(device)
-        mixed = clean
-        if examples.starts is not None:
-            mixed = clean + left.view(shape).to(device) * (examples.starts.float() - clean)
-        noisy = alpha * mixed + sigma * noise
-        # Not the added noise, but the prediction that leads from here to the clean latents.
-        wanted = (alpha * noisy - clean if self._velocity else noisy - alpha * clean) / sigma
-        return noisy, wanted, weight.view(shape).to(device), times
+    return predict
 
 
 def add_adapter(transformer: Any, rank: int, targets: Iterable[str]) -> None:

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint as compute_again
 
 from napari_pixcell.engine.events import Event, Notice, Progress
+from napari_pixcell.engine.training.denoising import Examples
 from napari_pixcell.engine.training.flow import TrainingProgress
 from napari_pixcell.engine.training.lora import (
     PUBLISHED_RANK,
     PUBLISHED_TARGETS,
-    Examples,
     adapter_loss,
     train_lora,
 )
+from napari_pixcell.engine.training.optimisation import recompute_blocks
 from napari_pixcell.engine.training.pairs import whole_tiles
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import EmbeddedPairs
@@ -230,8 +230,6 @@ def _load(
         path = found["lora"].weights
         attach_lora(transformer, open_adapter(path)[0], path.name, torch.float32, device)
         fold_strength(transformer)
-    block = transformer.pass_block
-    # Each block is recomputed in the backward pass, because the activations of a tile of 1024 px
-    # would fill a large GPU.
-    transformer.pass_block = lambda *values: compute_again(block, *values, use_reentrant=False)
+    # The activations of a tile of 1024 px would fill a large GPU.
+    recompute_blocks(transformer)
     return transformer, read_config(found["scheduler"].weights), dtype

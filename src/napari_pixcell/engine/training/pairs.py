@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.deconvolution import looks_like
+from napari_pixcell.engine.training.identity import key_of
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides import open_slide
-from napari_pixcell.slides.content import file_stamp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.words import counted
@@ -43,8 +41,7 @@ class StainPair:
 
     def key(self, *others: object) -> str:
         """Return a hash of the content of the files and of ``others``."""
-        stamps = [file_stamp(path) for path in (self.he, self.ihc)]
-        return hashlib.sha256(json.dumps([*stamps, *others]).encode()).hexdigest()[:32]
+        return key_of((self.he, self.ihc), *others)
 
 
 @dataclass(frozen=True, eq=False)

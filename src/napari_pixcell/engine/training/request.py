@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import check_range
 from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.pixel_size import checked_mpp
 
@@ -71,9 +71,8 @@ class TrainRequest:
             ("number of tiles per step", self.batch, 1, 256),
             ("seed", self.seed, 0, 2**32 - 1),
         )
-        for name, value, low, high in limits:
-            if not low <= value <= high:
-                raise PixCellError(f"The {name} is {value}; choose one from {low} to {high}.")
+        for limit in limits:
+            check_range(*limit)
         if self.mpp is not None:
             checked_mpp(self.mpp)
 

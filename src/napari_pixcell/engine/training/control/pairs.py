@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,13 +13,13 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import cells_for, read_cells
 from napari_pixcell.cells.class_map import UNCLASSED, ClassMap, Palette, make_palette
 from napari_pixcell.cells.labelled_files import images_and_labels
-from napari_pixcell.cells.layout import in_px
+from napari_pixcell.cells.layout import areas, in_px
 from napari_pixcell.engine.training.control.request import TrainControlRequest
+from napari_pixcell.engine.training.identity import key_of
 from napari_pixcell.engine.training.pairs import hold_out, tissue_tiles
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides import open_slide
-from napari_pixcell.slides.content import file_stamp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
@@ -42,8 +40,7 @@ class ControlFiles:
 
     def key(self, *others: object) -> str:
         """Return a hash of the content of the files and of ``others``."""
-        stamps = [file_stamp(path) for path in (self.image, self.cells) if path is not None]
-        return hashlib.sha256(json.dumps([*stamps, *others]).encode()).hexdigest()[:32]
+        return key_of((path for path in (self.image, self.cells) if path is not None), *others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +190,6 @@ def _named(count: Counter[str]) -> bool:
 
 def class_counts(pair: ControlPair) -> Counter[str]:
     """Return how many cells of a pair have each class, "" for none."""
-    from napari_pixcell.cells.layout import areas
-
     found = areas(pair.labels)[0].tolist() if pair.labels is not None else []
     return Counter(pair.classes.get(label, UNCLASSED) for label in found)
 

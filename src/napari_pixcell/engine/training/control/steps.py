@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from napari_pixcell.engine.training.flow import Checkpoint, set_rate, take_step
-from napari_pixcell.engine.training.lora import Examples, Noising
+from napari_pixcell.engine.training.denoising import Examples, Noising, drop_styles
+from napari_pixcell.engine.training.optimisation import Checkpoint, Optimisation
 
 WITHOUT_STYLE = 0.1  # share of the examples trained without their embedding, for guidance
 HELD_OUT_SEED = 5
@@ -135,57 +135,48 @@ def train_controlnet(
     controlnet.requires_grad_(True).train()
     # With one token, softmax over one key is 1, so queries and keys get no gradient.
     learning = [weight for weight in controlnet.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(learning, rate, betas=(0.9, 0.99), weight_decay=0.0)
-    generator, first = torch.Generator().manual_seed(seed), 0
     if resume is not None:
         controlnet.load_state_dict(resume["controlnet"])
-        optimiser.load_state_dict(resume["optimiser"])
-        generator.set_state(resume["generator"])
-        first = resume["step"]
-    noising = Noising(scheduler)
-    device = next(controlnet.parameters()).device
-    found = 0.0, 0.0
+    training = Optimisation(
+        learning, rate, steps, seed, resume, betas=(0.9, 0.99), weight_decay=0.0
+    )
+    noising, generator = Noising(scheduler), training.generator
+    found: tuple[float, float] | None = None
 
-    def loss_of(examples: ControlExamples, noise: torch.Generator) -> Tensor:
-        plain = Examples(examples.latents, examples.embeddings)
-        noisy, wanted, weight, times = noising(plain, 0.0, noise)
-        with torch.autocast(device.type, precision, enabled=precision is not None):
-            made = predict_controlled(
-                transformer, controlnet, noisy, times.to(device), *examples[1:]
-            )
-        return (weight * (made.float() - wanted).square()).mean()
+    def evaluate(step: int) -> tuple[float, float]:
+        errors = control_error(transformer, controlnet, scheduler, held_out, precision, at_once)
+        on_evaluation(step, *errors)
+        return errors
 
-    for step in range(first + 1, steps + 1):
-        set_rate(optimiser, rate, step, steps)
+    def loss_of(examples: ControlExamples, share: float) -> Tensor:
+        errors = control_errors(transformer, controlnet, noising, examples, generator, precision)
+        return errors.mean() * share
+
+    for step in training.remaining():
         examples = draw(generator)
         count = len(examples.latents)
-        drop = torch.rand(count, 1, 1, generator=generator).to(device) < WITHOUT_STYLE
-        nothing = transformer.unconditional(count).to(examples.embeddings)
-        examples = examples._replace(embeddings=torch.where(drop, nothing, examples.embeddings))
+        styles = drop_styles(transformer, examples.embeddings, WITHOUT_STYLE, generator)
+        examples = examples._replace(embeddings=styles)
         parts = [examples.part(slice(n, n + at_once)) for n in range(0, count, at_once)]
-        optimiser.zero_grad(set_to_none=True)
+        training.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for part in parts[:-1]:
-            loss = loss_of(part, generator) * (len(part.latents) / count)
+            loss = loss_of(part, len(part.latents) / count)
             loss.backward()
             total += float(loss.detach())
-        loss = loss_of(parts[-1], generator) * (len(parts[-1].latents) / count)
-        total += take_step(optimiser, loss, keep=True)
-        reached, state = step, generator.get_state()
+        total += training.take_step(loss_of(parts[-1], len(parts[-1].latents) / count), keep=True)
+        reached = training.state()
 
-        def make(reached: int = reached, state: Tensor = state) -> State:
-            return {
-                "controlnet": {n: v.detach().cpu() for n, v in controlnet.state_dict().items()},
-                "optimiser": optimiser.state_dict(),
-                "generator": state,
-                "step": reached,
-            }
+        def make(reached: State = reached) -> State:
+            weights = {n: v.detach().cpu() for n, v in controlnet.state_dict().items()}
+            return {"controlnet": weights, **reached}
 
         on_checkpoint(make)
         if step % every == 0 or step == steps:
-            found = control_error(transformer, controlnet, scheduler, held_out, precision, at_once)
-            on_evaluation(step, *found)
+            found = evaluate(step)
         on_step(step, total)
+    if found is None:  # resumed after the last step
+        found = evaluate(training.step)
     controlnet.requires_grad_(False).eval()
     return found
 
@@ -211,16 +202,27 @@ def control_error(
         repeated = ControlExamples(*(values.repeat_interleave(TIMES, 0) for values in examples))
         for start in range(0, len(repeated.latents), at_once):
             part = repeated.part(slice(start, start + at_once))
-            plain = Examples(part.latents, part.embeddings)
-            noisy, wanted, weight, times = noising(plain, 0.0, generator)
-            device = noisy.device
-            with torch.autocast(device.type, precision, enabled=precision is not None):
-                made = predict_controlled(
-                    transformer, controlnet, noisy, times.to(device), *part[1:]
-                )
-            found += (weight * (made.float() - wanted).square()).flatten(1).mean(1).tolist()
+            errors = control_errors(transformer, controlnet, noising, part, generator, precision)
+            found += errors.flatten(1).mean(1).tolist()
         losses.append(sum(found) / len(found))
     return losses[0], losses[1]
+
+
+def control_errors(
+    transformer: Any,
+    controlnet: Any,
+    noising: Noising,
+    examples: ControlExamples,
+    generator: torch.Generator,
+    precision: torch.dtype | None,
+) -> Tensor:
+    """Return the weighted squared errors of examples, like their latents."""
+
+    def predict(noisy: Tensor, embeddings: Tensor, times: Tensor) -> Tensor:
+        return predict_controlled(transformer, controlnet, noisy, times, embeddings, examples.hints)
+
+    plain = Examples(examples.latents, examples.embeddings)
+    return noising.errors(predict, plain, generator, precision)
 
 
 def others(values: Tensor) -> Tensor:
