@@ -150,6 +150,15 @@ class ClassMap:
         return cls(palette, members)
 
     @property
+    def names(self) -> dict[int, str]:
+        """Class name of each label that has a class, as :meth:`of` takes them."""
+        return {
+            label: name
+            for (name, _), members in zip(self.palette, self.labels, strict=True)
+            for label in members
+        }
+
+    @property
     def usual(self) -> int:
         """Index of the class that cells without one are drawn as."""
         names = [name for name, _ in self.palette]

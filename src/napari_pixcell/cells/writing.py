@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.label_description import describe_labels
 from napari_pixcell.cells.outlines import Outlines, outlines_of
 from napari_pixcell.cells.reading.limits import LAYOUT_MARK
 from napari_pixcell.errors import PixCellError
@@ -194,8 +195,7 @@ def write_labels(
         options["metadata"] = None
         if mpp is not None:
             options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
-        names = {str(number): name for number, name in (classes or {}).items()}
-        options["description"] = json.dumps({"type": LAYOUT_MARK, "classes": names})
+        options["description"] = describe_labels(classes or {})
 
     def write(part: Path) -> None:
         imwrite(part, _smallest(labels), compression="zlib", **options)

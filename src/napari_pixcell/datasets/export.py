@@ -20,6 +20,7 @@ from napari_pixcell.datasets.marks import (
     synthetic_tiff,
     tiff_record,
 )
+from napari_pixcell.datasets.store.inputs import classes_in
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
@@ -149,7 +150,7 @@ class PairWriter:
             if labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
                 mask = f"masks/{stem}.tif"
-                parts[mask] = synthetic_tiff(labels, record.request.mpp)
+                parts[mask] = _mask_file(labels, record)
             try:
                 row = {
                     "image": name,
@@ -183,7 +184,7 @@ class PairWriter:
             }
         mask = None
         if labels is not None:
-            mask = hashlib.sha256(synthetic_tiff(labels, record.request.mpp)).hexdigest()
+            mask = hashlib.sha256(_mask_file(labels, record)).hexdigest()
         return (record.sha256, mask) in self._known
 
     def _write_licences(self, record: Record) -> None:
@@ -292,3 +293,10 @@ def _record_text(path: Path, read: Callable[[Path], str | bytes | None]) -> str 
         return read(path)
     except (OSError, ValueError) as error:
         raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from error
+
+
+def _mask_file(labels: NDArray[Any], record: Record) -> bytes:
+    """Return the mask of a variant as TIFF, with the classes of its request."""
+    classes = record.request.classes
+    names = classes_in(labels, classes.names) if classes is not None else None
+    return synthetic_tiff(labels, record.request.mpp, names)

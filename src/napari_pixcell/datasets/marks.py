@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from napari_pixcell.cells.label_description import describe_labels, described_classes
 from napari_pixcell.engine.record import COMPOSITE_TYPE, NEUTRAL, SOURCE_TYPE, Record
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.withheld_start import without_start
@@ -131,10 +133,17 @@ def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -
     picture.check()
 
 
-def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
-    """Encode a layout, (height, width), as TIFF with its marks: uint16, or uint32 if needed."""
+def synthetic_tiff(
+    labels: NDArray[Any], mpp: float, classes: Mapping[int, str] | None = None
+) -> bytes:
+    """Encode a layout, (height, width), as TIFF with its marks: uint16, or uint32 if needed.
+
+    ``classes`` are the class names of its labels. They are stored in the description, from which
+    :func:`~napari_pixcell.cells.read_cells` reads them.
+    """
     dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
     words = f"Cells of a {WORD} image made by napari-pixcell"
+    words = describe_labels(classes, words) if classes else words
     return _tiff(labels.astype(dtype), mpp, words, _tags(None))
 
 
@@ -215,6 +224,7 @@ class Marked:
     pixels: NDArray[Any]  # (height, width, 3), or (height, width) of a mask
     synthetic: bool  # both the digital source type and the description mark it as synthetic
     record: dict[str, Any] | None  # JSON value; None without one, or if it is not JSON
+    classes: dict[int, str] = field(default_factory=dict)  # of the labels of a mask
 
 
 def read_marked(data: bytes, name: str) -> Marked:
@@ -257,7 +267,8 @@ def _read_tiff(data: bytes) -> Marked:
         pixels = page.asarray(maxworkers=1)
     xmp = xmp.decode(errors="replace") if isinstance(xmp, bytes) else str(xmp)
     record = record if isinstance(record, str | bytes) else None
-    return Marked(pixels, _is_synthetic(xmp, str(words)), _json(record or None))
+    synthetic = _is_synthetic(xmp, str(words))
+    return Marked(pixels, synthetic, _json(record or None), described_classes(words))
 
 
 def _check_size(size: tuple[int, ...]) -> None:

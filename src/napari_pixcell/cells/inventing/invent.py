@@ -20,7 +20,7 @@ from napari_pixcell.cells.inventing.centres import (
     centres,
     grid_shape,
 )
-from napari_pixcell.cells.inventing.recipe import Recipe
+from napari_pixcell.cells.inventing.recipe import Recipe, draw_classes
 from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
 from napari_pixcell.cells.layout import MAX_CELLS, in_px
 from napari_pixcell.errors import PixCellError, check_range
@@ -278,7 +278,4 @@ def concentration(alignment: float) -> float:
 def _classes(recipe: Recipe, placed: int, rng: np.random.Generator) -> dict[int, str]:
     if not recipe.classes:
         return {}
-    shares = np.array([share for _, share in recipe.classes])
-    at = np.searchsorted(np.cumsum(shares / shares.sum()), rng.random(placed), side="right")
-    names = [name for name, _ in recipe.classes]
-    return {cell + 1: names[min(int(i), len(names) - 1)] for cell, i in enumerate(at)}
+    return dict(enumerate(draw_classes(recipe.classes, placed, rng), 1))

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
+
+Shares = tuple[tuple[str, float], ...]
+"""Classes of cells, and how common each is relative to the others."""
 
 LIMITS = (  # field, words, smallest and largest value, unit
     ("density", "density", 0.0, 30_000.0, " cells/mm²"),
@@ -70,25 +75,13 @@ class Recipe:
     clustering: float = 0.4
     gap_um: float = 0.5
     seed: int = 0
-    classes: tuple[tuple[str, float], ...] = ()
+    classes: Shares = ()
 
     def __post_init__(self) -> None:
         for name, words, low, high, unit in LIMITS:
             check_range(words, getattr(self, name), low, high, unit)
         check_seed(self.seed)
-        pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
-        try:
-            classes = tuple((str(name), float(share)) for name, share in pairs)
-        except (TypeError, ValueError):
-            classes = (("", -1.0),)
-        if any(not name or not 0 <= share < 1e9 for name, share in classes) or (
-            classes and not sum(share for _, share in classes)
-        ):
-            raise PixCellError(
-                "Each class needs a name and a share of 0 or more, with at least one above 0. For "
-                "example: tumour 3, stroma 1."
-            )
-        object.__setattr__(self, "classes", classes)
+        object.__setattr__(self, "classes", checked_shares(self.classes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -113,6 +106,37 @@ class Recipe:
                 "Use one written by napari-pixcell."
             )
         return cls(**value)
+
+
+def checked_shares(classes: Any) -> Shares:
+    """Return classes and their shares, given as pairs or as a mapping.
+
+    Raises
+    ------
+    PixCellError
+        If one has no name or no share, or all shares are 0.
+    """
+    pairs = classes.items() if isinstance(classes, dict) else classes
+    try:
+        shares = tuple((str(name), float(share)) for name, share in pairs)
+    except (TypeError, ValueError):
+        shares = (("", -1.0),)
+    if any(not name or not 0 <= share < 1e9 for name, share in shares) or (
+        shares and not sum(share for _, share in shares)
+    ):
+        raise PixCellError(
+            "Each class needs a name and a share of 0 or more, with at least one above 0. For "
+            "example: tumour 3, stroma 1."
+        )
+    return shares
+
+
+def draw_classes(shares: Shares, count: int, rng: np.random.Generator) -> list[str]:
+    """Draw the class of each of some cells at random, in these proportions."""
+    parts = np.array([share for _, share in shares])
+    at = np.searchsorted(np.cumsum(parts / parts.sum()), rng.random(count), side="right")
+    names = [name for name, _ in shares]
+    return [names[min(int(i), len(names) - 1)] for i in at]
 
 
 def check_seed(seed: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 import zipfile
 from math import prod
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.label_description import described_classes
 from napari_pixcell.cells.layout import Report, count_cells, in_px
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.cellpose import read_seg
@@ -262,7 +262,8 @@ def _read_tiff(path: Path) -> _Image:
         except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
             mpp = None  # unknown metadata do not affect the labels
         blurred = page.compression in LOSSY_COMPRESSIONS
-        return _Image(values, mpp, _classes_of(file), _is_ours(file, values), blurred)
+        classes = described_classes(page.description)
+        return _Image(values, mpp, classes, _is_ours(file, values), blurred)
 
 
 def _is_ours(file: Any, values: NDArray[Any]) -> bool:
@@ -315,14 +316,3 @@ def _mpp_of(file: Any) -> float | None:
     if not sizes or not np.allclose(sizes, sizes[0], rtol=0.01):
         return None
     return sizes[0] if LEAST_MPP <= sizes[0] <= MOST_MPP else None
-
-
-def _classes_of(file: Any) -> dict[int, str]:
-    """Return the class names that :func:`napari_pixcell.cells.writing.write_labels` stored."""
-    try:
-        classes = json.loads(file.pages[0].description)["classes"]
-        return {
-            int(number): str(name) for number, name in classes.items() if abs(int(number)) < 2**31
-        }
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return {}

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari_pixcell import __version__
-from napari_pixcell.datasets.formats.base import Facts
+from napari_pixcell.cells.class_map import Palette
+from napari_pixcell.datasets.formats.base import CELL, Facts
 from napari_pixcell.datasets.splits import TRAIN
 from napari_pixcell.datasets.store.rows import JsonRow
 
@@ -35,6 +36,23 @@ def cells_of(layouts: Iterable[JsonRow]) -> tuple[str, ...]:
         licence = f" ({made['licence']})" if made.get("licence") else ""
         ways[f"{made['method']}{model}{licence}"] = None
     return tuple(ways)
+
+
+def classes_of(layouts: Iterable[JsonRow], palette: Palette) -> tuple[str, ...]:
+    """Return the classes of the cells of layouts: first those of a palette, then others by name.
+
+    “cell” is added for cells without one. Empty if no cell has a class.
+    """
+    found: set[str] = set()
+    without = False
+    for row in layouts:
+        found.update(row["classes"].values())
+        without = without or len(row["classes"]) < row["cells"]
+    if not found:
+        return ()
+    names = [name for name, _ in palette if name in found]
+    names += sorted(found - {*names} - {CELL})
+    return (*names, CELL) if without or CELL in found else tuple(names)
 
 
 def hub_licence(words: Iterable[str]) -> str:
@@ -85,6 +103,8 @@ def _what(facts: Facts) -> str:
         "",
         f"{facts.total:,} {kind}, {width} × {height} px at {description.mpp:g} µm per px.",
     ]
+    if facts.classes:
+        lines.append(f"Classes of the cells: {', '.join(facts.classes)}.")
     if facts.split is not None:
         counts = ", ".join(f"{part} {count:,}" for part, count in facts.counts.items())
         lines.append(

@@ -21,6 +21,8 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import read_bounded
 
+CELL = "cell"  # category of the cells without a class
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -31,6 +33,21 @@ class Facts:
     counts: dict[str, int]  # pairs of each part; "" is the only part without a split
     masks: bool  # whether the pairs have masks
     cells: tuple[str, ...]  # methods behind the cells of the layouts, with their licences
+    classes: tuple[str, ...] = ()  # of the cells; “cell” for those without one
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories of the cells, of which there is always one."""
+        return self.classes or (CELL,)
+
+    def category(self, name: str) -> int:
+        """Return the number of a category, from 0. Raises PixCellError if there is none."""
+        if name not in self.categories:
+            raise PixCellError(
+                f"A mask has cells of the class “{name}”, which no layout of "
+                f"{self.description.name} has. Restore the dataset from a copy."
+            )
+        return self.categories.index(name)
 
     @property
     def total(self) -> int:
@@ -63,6 +80,8 @@ class ExportedPair:
     def about(self) -> dict[str, Any]:
         """Metadata of the pair, for formats that can store it."""
         told = {key: self.row[key] for key in ("index", "style", "layout", "seed", "cells")}
+        if self.row["classes"]:
+            told["classes"] = {str(label): name for label, name in self.classes.items()}
         return told | {"synthetic": True}
 
     @property
@@ -90,6 +109,11 @@ class ExportedPair:
         if labels.dtype.kind != "u" or labels.ndim != 2:
             raise self._changed(self.row["mask"])
         return labels
+
+    @cached_property
+    def classes(self) -> dict[int, str]:
+        """Class name of each label of its mask that has one."""
+        return read_marked(self.mask, self.row["mask"]).classes if self.row["classes"] else {}
 
     @cached_property
     def _image(self) -> bytes:

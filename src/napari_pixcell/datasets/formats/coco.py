@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.formats.base import ExportedPair, Format, under
-
-CATEGORY = {"id": 1, "name": "cell", "supercategory": "cell"}
+from napari_pixcell.datasets.formats.base import CELL, ExportedPair, Format, under
 
 
 class Coco(Format):
@@ -38,8 +36,11 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
         height, width = labels.shape
         image = {"id": number, "file_name": name, "height": height, "width": width, "license": 1}
         self._end(pair.part, "images", [image | {"synthetic": True}])
-        about = {"image_id": number, "category_id": 1, "iscrowd": 0}
-        self._end(pair.part, "cells", (about | cell for cell in instances(labels)))
+        cells = []
+        for cell in instances(labels):
+            category = 1 + self.facts.category(pair.classes.get(cell["label"], CELL))
+            cells.append({"image_id": number, "category_id": category, "iscrowd": 0, **cell})
+        self._end(pair.part, "cells", cells)
         return {"image": path, "annotations": _file_of(pair.part)}
 
     def close(self) -> None:
@@ -50,7 +51,11 @@ folder “images” of their part. Cells are compressed RLE, which preserves hol
             "date_created": described.created,
         }
         licences = [{"id": 1, "name": described.licence, "url": ""}]
-        head = {"info": info, "licenses": licences, "categories": [CATEGORY]}
+        categories = [
+            {"id": number, "name": name, "supercategory": CELL}
+            for number, name in enumerate(self.facts.categories, 1)
+        ]
+        head = {"info": info, "licenses": licences, "categories": categories}
         for part in self.facts.counts:
             with (self.folder / _file_of(part)).open("w", encoding="utf-8") as file:
                 file.write(json.dumps(head, ensure_ascii=False)[:-1])

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.export import write_problem
-from napari_pixcell.datasets.formats.about import cells_of, readme
+from napari_pixcell.datasets.formats.about import cells_of, classes_of, readme
 from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
 from napari_pixcell.datasets.formats.coco import Coco
 from napari_pixcell.datasets.formats.loaders import HuggingFace, WebDataset
@@ -28,6 +28,7 @@ from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import as_line
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import UNFINISHED
+from napari_pixcell.models.families import families
 from napari_pixcell.words import counted
 
 KINDS: dict[str, type[Format]] = {
@@ -113,13 +114,15 @@ def convert(
                 f"none. Choose one of: {', '.join(able)}."
             )
         cells = cells_of(dataset.layout_rows())
-        facts = Facts(dataset.description, split, selection.counts, masks, cells)
+        known = families().get(dataset.description.family)  # the user's own may be gone
+        classes = classes_of(dataset.layout_rows(), known.palette if known is not None else ())
+        facts = Facts(dataset.description, split, selection.counts, masks, cells, classes)
         with _whole(out) as folder, processes:  # end before the folder is renamed or removed
             writer, done = kind(folder, facts), 0
             writer.begin()
             (folder / MANIFEST).touch()
             names = {"dataset": str(dataset.folder), "format": format, "folder": str(folder)}
-            settings = names | {"counts": facts.counts}
+            settings = names | {"counts": facts.counts, "classes": list(classes)}
             for answer in processes.map(begin_pairs, settings, selection.tasks()):
                 at = 0
                 for name, length in answer.value["ends"]:
@@ -140,7 +143,8 @@ def begin_pairs(settings: dict[str, Any]) -> Work:
     Its answer has the number of ``pairs``, and what belongs to the ``ends`` of shared files.
     """
     dataset, folder = Dataset(settings["dataset"]), Path(settings["folder"])
-    facts = Facts(dataset.description, None, settings["counts"], masks=True, cells=())
+    classes = tuple(settings["classes"])
+    facts = Facts(dataset.description, None, settings["counts"], True, (), classes)
     writer = KINDS[settings["format"]](folder, facts)
 
     def write(task: list[PairTask]) -> Answer:
@@ -148,6 +152,8 @@ def begin_pairs(settings: dict[str, Any]) -> Work:
             pair = ExportedPair(dataset, dataset.pair_at(offset, index), part, number)
             where = writer.add(pair)
             copied = {name: pair.row[name] for name in COPIED}
+            if pair.row["classes"]:
+                copied["classes"] = pair.row["classes"]
             row = {"index": index, "part": part or None, **where, "synthetic": True, **copied}
             writer.end(MANIFEST, as_line(row))
         ends, writer.ends = writer.ends, {}
@@ -196,6 +202,7 @@ def _describe(path: Path, facts: Facts, format: str) -> None:
         "mpp": description.mpp,
         "family": description.family,
         "weights": description.weights,
+        **({"classes": list(facts.classes)} if facts.classes else {}),
         "licence": description.licence,
         "notice": description.notice,
         "napari-pixcell": __version__,

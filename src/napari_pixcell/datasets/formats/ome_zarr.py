@@ -48,6 +48,10 @@ reproduces the image.
             listed = {"version": VERSION, "labels": [CELLS]}
             about: dict[str, Any] = {"version": VERSION}
             about["image-label"] = {"source": {"image": "../../"}}
+            if pair.classes:
+                about["image-label"]["properties"] = [
+                    {"label-value": label, "class": name} for label, name in pair.classes.items()
+                ]
             about["multiscales"] = [_multiscale(CELLS, "yx", mpp)]
             group = image.create_group("labels", attributes={"ome": listed})
             cells = group.create_group(CELLS, attributes={"ome": about})

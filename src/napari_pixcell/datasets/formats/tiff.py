@@ -58,6 +58,9 @@ import its cells as objects. The images state their pixel size.
 
         stem = under(pair.part, pair.stem)
         image = self.put(f"{stem}.tif", pair.picture(".tif"))
-        cells, name = outlines_of(pair.labels), f"{self.facts.description.id} {pair.stem}"
+        cells, name = (
+            outlines_of(pair.labels, pair.classes),
+            f"{self.facts.description.id} {pair.stem}",
+        )
         write_geojson(self.folder / f"{stem}.geojson", cells, identity=name)
         return {"image": image, "cells": f"{stem}.geojson"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.formats.base import ExportedPair, Format
+from napari_pixcell.cells.layout import areas
+from napari_pixcell.datasets.formats.base import CELL, ExportedPair, Format
 from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION
 
 INSET = 0.25  # px from the edges of pixels
@@ -21,19 +23,24 @@ class Yolo(Format):
     name = "yolo"
     how = """\
 Train on it with: yolo segment train data=data.yaml
-Each line of labels/PART/NAME.txt is a cell: its class, 0, then x and y of its corners relative to
-width and height. Lines are in the order of the cells' numbers in the dataset's mask. Polygons run
-inside the outermost pixels of a cell, so that Ultralytics draws exactly its pixels at the images'
-own size (imgsz). Holes are kept: a line of zero width joins them to the cell's edge. The format has
-one polygon per cell, so separate pieces are joined by a line one pixel wide.
+Each line of labels/PART/NAME.txt is a cell: the number of its class in data.yaml, then x and y of
+its corners relative to width and height. Lines are in the order of the cells' numbers in the
+dataset's mask. Polygons run inside the outermost pixels of a cell, so that Ultralytics draws
+exactly its pixels at the images' own size (imgsz). Holes are kept: a line of zero width joins them
+to the cell's edge. The format has one polygon per cell, so separate pieces are joined by a line one
+pixel wide.
 """
 
     def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         part, labels = pair.part or TRAIN, pair.labels
+        numbers = [
+            self.facts.category(pair.classes.get(label, CELL))
+            for label in areas(labels)[0].tolist()
+        ]
         lines = [
-            " ".join(["0", *(f"{value:.6g}" for value in ring.ravel().tolist())]) + "\n"
-            for ring in rings(labels)
+            " ".join([str(number), *(f"{value:.6g}" for value in ring.ravel().tolist())]) + "\n"
+            for number, ring in zip(numbers, rings(labels), strict=True)
         ]
         return {
             "image": self.put(f"images/{part}/{pair.stem}.png", pair.picture(".png")),
@@ -48,7 +55,11 @@ one polygon per cell, so separate pieces are joined by a line one pixel wide.
             lines.append("# Not split: YOLO validates on the training images, which shows nothing.")
             folders["val"] = folders.get("train", f"images/{TRAIN}")
         lines += [f"{key}: {folder}" for key, folder in folders.items()]
-        self.put("data.yaml", "\n".join([*lines, "names:", "  0: cell", ""]).encode())
+        names = [  # JSON is YAML
+            f"  {number}: {name if name == CELL else json.dumps(name)}"
+            for number, name in enumerate(self.facts.categories)
+        ]
+        self.put("data.yaml", "\n".join([*lines, "names:", *names, ""]).encode())
 
 
 def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
@@ -71,7 +82,6 @@ def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
     """
     import shapely
 
-    from napari_pixcell.cells.layout import areas
     from napari_pixcell.cells.outlines import outlines_of
 
     size = np.array(labels.shape[::-1], float)

@@ -167,8 +167,8 @@ class PreparationMaker:
         for at, layout in enumerate(self.preparation.layouts.layouts(source), count):
             path, matched = layout_path(self.preparation.folder, chunk, at), self._matched(layout)
             path.parent.mkdir(exist_ok=True)
-            tiff = synthetic_tiff(matched.labels, self._dataset.description.mpp)
-            write_whole(path, tiff, sync=False)
+            mpp = self._dataset.description.mpp
+            write_whole(path, synthetic_tiff(matched.labels, mpp, matched.classes), sync=False)
             self._files.append(path)
             yield {
                 "source": source,

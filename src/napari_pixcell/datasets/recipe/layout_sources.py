@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.cells.class_map import ClassMap
+from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe, checked_shares, draw_classes
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.parts import unpacked
@@ -21,7 +22,7 @@ from napari_pixcell.datasets.recipe.recipe import Part
 from napari_pixcell.datasets.recipe.source_files import files_in, names_in
 from napari_pixcell.datasets.recipe.style_sources import StyleSource
 from napari_pixcell.datasets.recipe.tiles import check_on_slide, tile_name, tile_of
-from napari_pixcell.datasets.store.dataset import DatasetLayout
+from napari_pixcell.datasets.store.dataset import DatasetLayout, classes_in
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -30,6 +31,7 @@ from napari_pixcell.untrusted import check_regular
 
 CELLS = tuple(".tif .tiff .png .npy .json .geojson .gz .zip .roi .xml .parquet .mat".split())
 LARGEST_LABEL = 2**31 - 1
+SEED = 21  # of the classes of cells without one
 MOST_LAYOUTS = 1_000_000
 MOST_PIXELS = 2**27  # of one layout, before it is cut into tiles
 
@@ -217,7 +219,7 @@ class LayoutSources:
             case "labels":
                 made = self._labels(base, group)
             case "style":
-                made = self._of_style(at)
+                made = self._of_style(base, at)
             case _:
                 made = self._invented(base, at, group)
         return self._varied(part, made, counting)
@@ -231,14 +233,18 @@ class LayoutSources:
                 f"Layout {number} of the recipe has labels below 0 or above {LARGEST_LABEL:,}. Use "
                 "0 for the background."
             )
-        yield from self._tiles(part.get("name"), group, labels, made, {})
+        classes = {int(label): name for label, name in part.get("classes", {}).items()}
+        yield from self._tiles(part.get("name"), group, labels, made, classes)
 
-    def _of_style(self, number: int) -> Iterator[DatasetLayout]:
+    def _of_style(self, part: Part, number: int) -> Iterator[DatasetLayout]:
         style = self._styles[number]
         pixels = style.tissue()
         if pixels is not None:
             labels, made = self._segment(pixels)
-            yield DatasetLayout(0, f"Cells of {style.name}", style.group, labels, made, number)
+            classes = _with_drawn(part, labels, {}, number)
+            self._check_classes(style.name, classes)
+            name = f"Cells of {style.name}"
+            yield DatasetLayout(0, name, style.group, labels, made, number, classes)
 
     def _file(self, part: Part, path: Path, group: int) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import cells_for, read_cells
@@ -272,6 +278,7 @@ class LayoutSources:
         labels, classes = file.labels, dict(file.classes)
         if labels is None or "slide" in part or size != labels.shape:
             labels, classes, _ = cells_for(file, region, size, (height, width), mpp)
+        classes = _with_drawn(part, labels, classes, group)
         made = LayoutSource("imported")
         yield from self._tiles(part.get("name"), group, labels, made, classes)
 
@@ -292,14 +299,20 @@ class LayoutSources:
                 f"tile ({side} × {side} px). Use a larger one, or another model."
             )
         name = name or f"Layout {number}"
+        self._check_classes(name, classes)
         for at in range(rows * columns):
             tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
             if not tile.any():
                 continue
             check_layout(tile)
             named = tile_name(name, at, rows * columns)
-            group, own = f"layout-{number}", _classes_in(tile, classes)
+            group, own = f"layout-{number}", classes_in(tile, classes)
             yield DatasetLayout(0, named, group, tile, made, classes=own)
+
+    def _check_classes(self, name: str, classes: Mapping[int, str]) -> None:
+        """Raise PixCellError if the model knows classes, but not all of these."""
+        if self._family.palette:
+            ClassMap.of(self._family.palette, classes, f"layout “{name}”")
 
     def _invented(self, part: Part, number: int, group: int) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import invent
@@ -336,14 +349,20 @@ class LayoutSources:
                 seed = (part.get("seed", 0) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
                 name, made = f"{base.name}, variation {number + 1}", replace(base.made, edited=True)
-                left = _classes_in(labels, base.classes)
+                left = classes_in(labels, base.classes)
                 yield replace(base, name=name, labels=labels, made=made, classes=left)
 
 
-def _classes_in(labels: Labels, classes: Mapping[int, str]) -> dict[int, str]:
-    """Return the classes of the cells that a layout holds."""
-    found = np.unique(labels).tolist() if classes else []
-    return {label: classes[label] for label in found if label in classes}
+def _with_drawn(
+    part: Part, labels: Labels, classes: Mapping[int, str], number: int
+) -> dict[int, str]:
+    """Return the classes of a layout; cells without one get one at random, if the part says so."""
+    known = dict(classes)
+    if "classes" in part:
+        shares, rng = checked_shares(part["classes"]), np.random.default_rng([SEED, number])
+        without = [n for n in np.unique(labels).tolist() if n and not known.get(n)]
+        known.update(zip(without, draw_classes(shares, len(without), rng), strict=True))
+    return known
 
 
 def _base_of(part: Part) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, repeat
 from typing import Any
 
@@ -63,12 +63,15 @@ class MadePair:
         Of this candidate.
     verdict : Verdict
         Its scores, flags and embedding.
+    classes : mapping
+        Class name of each label of its layout that has one.
     """
 
     pair: PlannedPair
     image: NDArray[np.uint8]
     record: Record
     verdict: Verdict
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     def write(self, files: PairFiles) -> JsonRow:
         """Write the pair, as :meth:`PairFiles.write` does, and return its row."""
@@ -83,6 +86,7 @@ class MadePair:
             nuclei=verdict.nuclei.to_row() if verdict.nuclei is not None else None,
             kept=self.record.request.seed - self.pair.seed,
             embedding=verdict.embedding,
+            classes=self.classes,
         )
 
 
@@ -97,12 +101,15 @@ class GeneratedPair:
         The requested style.
     candidates : sequence of (array, Record)
     measured : sequence of MeasuredImage
+    classes : mapping
+        Class name of each label of its layout that has one.
     """
 
     pair: PlannedPair
     style: DatasetStyle
     candidates: Candidates
     measured: Sequence[MeasuredImage]
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     def without_wrong(self) -> GeneratedPair:
         """Return the same without the nuclei of the masks that the images do not show."""
@@ -250,7 +257,7 @@ class PairMaker:
         except PixCellError as error:
             return FailedPair(pair, error)
         best = best_of(verdicts)
-        return MadePair(pair, *candidates[best], verdicts[best])
+        return MadePair(pair, *candidates[best], verdicts[best], generated.classes)
 
     def recovered(self, pair: PlannedPair, candidates: Candidates) -> GeneratedPair | FailedPair:
         """Return images that exist already with all that checking them asks of the engine."""
@@ -352,7 +359,9 @@ class PairMaker:
                 one = FailedPair(pair, failure)
             else:
                 own = [next(measured) for _ in candidates]
-                one = GeneratedPair(pair, self.inputs(pair)[0], candidates, own)
+                style, layout = self.inputs(pair)
+                classes = layout.classes if layout is not None else {}
+                one = GeneratedPair(pair, style, candidates, own, classes)
             if pair.index in block.wanted:
                 found.append(one)
         return found

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, LIMITS, Recipe
+from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, LIMITS, Recipe, checked_shares
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.validation import (
     Between,
@@ -131,6 +131,7 @@ _LABELS = _array("Labels", (*_INTEGERS, "bool"), (2, 2))
 _SHARES_OF_CLASSES = (
     list[Annotated[tuple[Name, Share], Field(strict=False)]] | dict[Name, Share]  # either form
 )
+_SHARES = Annotated[_SHARES_OF_CLASSES, Hint("Use a name and a share of 0 or more for each.")]
 _INVENTED: Any = Annotated[
     _object(
         "Invented",
@@ -140,9 +141,7 @@ _INVENTED: Any = Annotated[
                 for name, _, low, high, _ in LIMITS
             },
             "seed": NotRequired[Seed],
-            "classes": NotRequired[
-                Annotated[_SHARES_OF_CLASSES, Hint("Use a name and a share of 0 or more for each.")]
-            ],
+            "classes": NotRequired[_SHARES],
         },
     ),
     AfterValidator(own_words(Recipe.from_dict)),
@@ -169,6 +168,11 @@ _COLOURS: Any = Annotated[
     ),
     AfterValidator(own_words(read_colours)),
 ]
+_CLASSES: Any = Annotated[_SHARES, AfterValidator(own_words(checked_shares))]
+_CLASS_NAMES = Annotated[
+    dict[Annotated[str, Field(pattern="^[0-9]{1,10}$")], Name],
+    Hint('Use the name of a class for each label, such as {"1": "tumour"}.'),
+]
 _SOURCE = _object("Source", {"region": NotRequired[Box], "mpp": NotRequired[PixelSize]})
 _NAMED = {"name": NotRequired[Name]}
 _GROUPED = {**_NAMED, "group": NotRequired[Name]}
@@ -180,6 +184,7 @@ _CELLS = {
     "slide": NotRequired[PathText],
     "slide_mpp": NotRequired[PixelSize],
     "region": NotRequired[Box],
+    "classes": NotRequired[_CLASSES],
     **_NAMED,
 }
 
@@ -227,8 +232,13 @@ LAYOUTS = _kinds(
     {
         "file": _CELLS,
         "folder": _CELLS,
-        "labels": {"labels": _LABELS, "made": NotRequired[_MADE], **_NAMED},
-        "style": {},
+        "labels": {
+            "labels": _LABELS,
+            "classes": NotRequired[_CLASS_NAMES],
+            "made": NotRequired[_MADE],
+            **_NAMED,
+        },
+        "style": {"classes": NotRequired[_CLASSES]},
         "invent": {"recipe": _INVENTED, "count": NotRequired[Count], **_NAMED},
         "vary": {
             "layout": "Layout",

@@ -11,11 +11,14 @@
                 {"from": "embedding", "name": "…", "embedding": { … }},
                 {"from": "nothing"}],
      "layouts": [{"from": "file", "path": "cells.geojson"}, {"from": "folder", "path": "masks"},
-                 {"from": "labels", "name": "…", "labels": { … }},
-                 {"from": "style"},
+                 {"from": "labels", "name": "…", "labels": { … }, "classes": {"1": "tumour"}},
+                 {"from": "style", "classes": {"tumour": 3, "stroma": 1}},
                  {"from": "invent", "recipe": { … }, "count": 10},
                  {"from": "vary", "layout": { … }, "count": 5, "jitter_um": 2}],
      "pairing": "each", "seeds": 1, "first_seed": 1234, "colour_match": "full", "keep": "best of 3"}
+
+Layouts keep the classes of their cells. Where a file, a folder or a style names “classes”, cells
+without one get one at random, in these proportions.
 
 Paths are relative to the recipe's own folder. A recipe may name slides and folders; its dataset
 does not.

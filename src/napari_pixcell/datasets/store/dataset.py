@@ -38,6 +38,7 @@ from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.decisions import now
 from napari_pixcell.datasets.store.inputs import DatasetLayout as DatasetLayout
 from napari_pixcell.datasets.store.inputs import DatasetStyle as DatasetStyle
+from napari_pixcell.datasets.store.inputs import classes_in as classes_in
 from napari_pixcell.datasets.store.inputs import count_cells as count_cells
 from napari_pixcell.datasets.store.inputs import read_style, write_layout, write_style
 from napari_pixcell.datasets.store.parsing import APART as APART

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,16 @@ def write_layout(folder: Path, layout: DatasetLayout, mpp: float) -> JsonRow:
     """
     file = layout_file(layout.number)
     (folder / "layouts").mkdir(exist_ok=True)
-    write_whole(folder / file, synthetic_tiff(layout.labels, mpp))
+    write_whole(folder / file, synthetic_tiff(layout.labels, mpp, layout.classes))
     row = {"number": layout.number, "name": layout.name, "group": layout.group, "file": file}
     made = {"made": layout.made.to_dict(), "style": layout.style}
     return row | {"cells": count_cells(layout.labels)} | made | layout.named
+
+
+def classes_in(labels: NDArray[Any], classes: Mapping[int, str]) -> dict[int, str]:
+    """Return the class names of the cells that an instance label image holds."""
+    found = np.unique(labels).tolist() if classes else []
+    return {label: classes[label] for label in found if label in classes}
 
 
 def count_cells(labels: NDArray[Any]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from napari_pixcell.datasets.store.dataset import (
     Dataset,
     DatasetLayout,
     DatasetStyle,
+    classes_in,
     count_cells,
 )
 from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, embedding_row
@@ -173,6 +175,7 @@ class PairFiles:
         nuclei: JsonRow | None = None,
         kept: int = 0,
         embedding: NDArray[np.float32] | None = None,
+        classes: Mapping[int, str] | None = None,
     ) -> JsonRow:
         """Write a pair and return its row.
 
@@ -192,6 +195,8 @@ class PairFiles:
             Which of its candidates it is, from 0.
         embedding : array, float32, (tokens, dimension), optional
             Of the image; see :mod:`napari_pixcell.datasets.store.embeddings`.
+        classes : mapping, optional
+            Class name of each label of the layout that has one.
 
         Raises
         ------
@@ -206,7 +211,8 @@ class PairFiles:
             mask = None if labels is None else own_mask
             files = {name: encode(image, record, description.mpp)}
             if mask is not None and labels is not None:
-                files[mask] = synthetic_tiff(labels, description.mpp)
+                classes = classes_in(labels, classes or {})
+                files[mask] = synthetic_tiff(labels, description.mpp, classes)
             hashes = {}
             self._clear(pair.index, files)
             for path, data in files.items():
@@ -228,6 +234,8 @@ class PairFiles:
                 "pixels": record.sha256,
                 "nuclei": nuclei,
             }
+            if classes:
+                row["classes"] = dict(sorted(Counter(classes.values()).items()))
             if pair.candidates > 1:
                 row |= {"candidates": pair.candidates, "kept": kept}
             found = None if embedding is None else embedding_row(pair.index, embedding)

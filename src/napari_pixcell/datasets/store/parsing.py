@@ -20,6 +20,7 @@ APART = "apart"
 SUFFIXES = {"png": ".png", "tiff": ".tif"}  # of the images, by their format
 MOST_ROWS = 10_000_000
 MOST_CELLS = 2**31 - 1
+MOST_CLASSES = 1000  # of the cells of a mask
 LARGEST_SCORE = 1e9
 LONGEST_TEXT = 10_000
 
@@ -74,6 +75,7 @@ def pair_row(value: JsonRow, plan: Plan, picture: str, per_folder: int | None = 
         "scores": {name: _score(scores[name]) for name in SCORES if name in scores},
         "flags": list(flags),
         "files": {name: files[name] for name in (image, mask) if name},
+        "classes": _counts(value.get("classes", {})),
         "pixels": _text(value, "pixels"),
         "nuclei": checked_nuclei(value.get("nuclei")),
         "candidates": plan.candidates,
@@ -130,6 +132,13 @@ def _classes(value: Any) -> dict[int, str]:
     if not all(label.isdecimal() and _is_text(name) for label, name in value.items()):
         raise ValueError("its classes are no names of labels")
     return {int(label): name for label, name in value.items() if len(label) < 12}
+
+
+def _counts(value: Any) -> dict[str, int]:
+    """Return the number of cells of each class; raise ValueError if it is none."""
+    if not isinstance(value, dict) or len(value) > MOST_CLASSES:
+        raise ValueError("its classes are no numbers of cells")
+    return {_text({"class": name}, "class"): _whole(value, name, MOST_CELLS) for name in value}
 
 
 def _named(value: JsonRow, folder: str, suffix: str, may_lack: bool = False) -> JsonRow:
