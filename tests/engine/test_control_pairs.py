@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from marked_cells import field, write_pairs
 from PIL import Image
 
+from napari_pixcell.engine.training.control import pairs
 from napari_pixcell.engine.training.control.pairs import (
     control_files,
     palette_of,
@@ -22,6 +25,13 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 
 WITH_CLASSES = TrainControlRequest("mine", "demo", "pairs", "out", classes=True)
+
+
+def refused(function: Callable[..., object], *arguments: object, **named: object) -> str:
+    """Return the sentence with which a function refuses its arguments."""
+    with pytest.raises(PixCellError) as error:
+        function(*arguments, **named)
+    return str(error.value)
 
 
 @pytest.fixture
@@ -54,38 +64,67 @@ def test_classes_are_read_with_the_cells(folder: Path) -> None:
 
 def test_an_image_without_mask_or_a_mask_without_image_is_named(folder: Path) -> None:
     (folder / "1_masks.tif").unlink()
-    with pytest.raises(PixCellError, match=r"1 image of “pairs” have no mask, such as “1.png”"):
-        control_files(folder)
+    assert refused(control_files, folder) == (
+        "1 image of “pairs” has no mask, such as “1.png”. Add a mask of the same name, or remove "
+        "the image."
+    )
+    shutil.copy(folder / "1.png", folder / "2.png")
+    assert refused(control_files, folder) == (
+        "2 images of “pairs” have no mask, such as “1.png”. Add a mask of the same name, or remove "
+        "the image."
+    )
+    (folder / "2.png").unlink()
     (folder / "1.png").unlink()
     (folder / "0.png").unlink()
     Image.fromarray(field(2)[0]).save(folder / "2.png")
-    with pytest.raises(PixCellError, match=r"1 mask of “pairs” have no image.*“0_masks.tif”"):
-        control_files(folder)
+    assert refused(control_files, folder) == (
+        "1 mask of “pairs” has no image, such as “0_masks.tif”. Add an image of the same name, or "
+        "remove the mask."
+    )
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PixCellError, match=r"holds no images. Choose a folder of PNG"):
-        control_files(tmp_path)
-    with pytest.raises(PixCellError, match=r"There is no folder “gone”"):
-        control_files(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    assert refused(control_files, tmp_path / "empty") == (
+        "“empty” holds no images. Choose a folder of PNG, JPEG or TIFF files, with their masks "
+        "beside them or in a folder “masks”."
+    )
+    assert refused(control_files, tmp_path / "gone") == (
+        "There is no folder “gone”. Choose one of labelled tiles."
+    )
 
 
 def test_a_mask_of_another_size_is_refused(folder: Path) -> None:
     Image.fromarray(np.ones((200, 300), np.uint8)).save(folder / "0_masks.tif")
-    with pytest.raises(PixCellError, match=r"“0.png” is 256 × 256 px, but its .* 300 × 200 px"):
-        read_control_pair(control_files(folder)[0], DEMO, None)
+    assert refused(read_control_pair, control_files(folder)[0], DEMO, None) == (
+        "“0.png” is 256 × 256 px, but its mask “0_masks.tif” is 300 × 200 px. Export masks of the "
+        "same size."
+    )
 
 
 def test_an_image_smaller_than_a_tile_is_refused(tmp_path: Path) -> None:
     files = control_files(write_pairs(tmp_path / "small", 1, side=128))
-    with pytest.raises(PixCellError, match=r"128 × 128 px at 0.5 µm/px, less than one tile of 256"):
-        read_control_pair(files[0], DEMO, None)
+    assert refused(read_control_pair, files[0], DEMO, None) == (
+        "“0.png” is 128 × 128 px at 0.5 µm/px, less than one tile of 256 × 256 px. Use larger "
+        "images, or enter their pixel size."
+    )
+
+
+def test_an_image_too_large_to_train_on_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "MOST_PIXELS", 1000)
+    assert refused(read_control_pair, control_files(folder)[0], DEMO, None) == (
+        "“0.png” is 256 × 256 px at 0.5 µm/px, too large to train on as a whole. Crop it."
+    )
 
 
 def test_too_few_tiles_are_refused() -> None:
     tissue = [np.ones((1, 1), bool)] * 6
-    with pytest.raises(PixCellError, match=r"6 tiles of tissue, but a ControlNet needs"):
-        places([(256, 256, 3)] * 6, tissue, DEMO, 0)
+    assert refused(places, [(256, 256, 3)] * 6, tissue, DEMO, 0) == (
+        "The pairs contain 6 tiles of tissue, but a ControlNet needs at least 16, including "
+        "held-out ones. Use more pairs, or larger ones."
+    )
 
 
 def test_training_tiles_overlap_and_touch_no_held_out_one() -> None:
@@ -103,19 +142,49 @@ def test_training_tiles_overlap_and_touch_no_held_out_one() -> None:
 @pytest.mark.parametrize(
     ("counts", "palette", "words"),
     [
-        ([{"": 3}], (), "The masks name no classes"),
-        ([{"a": 3}, {"": 2}], (), "“1” names no classes, but other masks do \\(a\\)"),
-        ([{"a": 3}, {"A": 2}], (), "“a” and “A” differ only in case"),
-        ([{"a": 3}, {"b": 2}], (("a", "#ff0000"),), "“1” has cells of the class “b”, which is not"),
-        ([{"a": 3}], (("a", "#ff0000"), ("c", "#0000ff")), "No cell has the class “c”"),
+        (
+            [{"": 3}],
+            (),
+            "The masks name no classes. Use files that do, such as GeoJSON of QuPath, or train "
+            "without classes.",
+        ),
+        (
+            [{"a": 3}, {"": 2}],
+            (),
+            "“1” names no classes, but other masks do (a). Give its cells classes, or remove it.",
+        ),
+        (
+            [{"a": 3}, {"A": 2}],
+            (),
+            "The classes “a” and “A” differ only in case or spaces. Give cells of the same class "
+            "the same name.",
+        ),
+        (
+            [{"a": 3}, {"b": 2}],
+            (("a", "#ff0000"),),
+            "“1” has cells of the class “b”, which is not in the palette. Add it, or rename the "
+            "class.",
+        ),
+        (
+            [{"a": 3}],
+            (("a", "#ff0000"), ("c", "#0000ff")),
+            "No cell has the class “c” of the palette. Remove it, or add pairs that show it.",
+        ),
     ],
 )
 def test_classes_that_differ_between_files_are_refused(
     counts: list[dict[str, int]], palette: tuple, words: str
 ) -> None:
     named = [(str(number), Counter(count)) for number, count in enumerate(counts)]
-    with pytest.raises(PixCellError, match=words):
-        palette_of(replace(WITH_CLASSES, palette=palette), named)
+    assert refused(palette_of, replace(WITH_CLASSES, palette=palette), named) == words
+
+
+def test_a_palette_with_two_equal_colours_is_refused() -> None:
+    palette = (("a", "#ff0000"), ("b", "#FF0000"))
+    assert refused(replace, WITH_CLASSES, palette=palette) == (
+        "The classes “a” and “b” have the same colour, or nearly (#ff0000, #ff0000). Choose "
+        "colours that differ."
+    )
 
 
 def test_the_commonest_class_comes_first_and_cells_without_one_are_white() -> None:

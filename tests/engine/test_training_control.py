@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from control_runs import train, weights, words
 from marked_cells import LARGE, SMALL, field, write_pairs
 from random_checkpoints import SHALLOW, SIZES, Widths, write_family
 from running import pictures, run
 
+from napari_pixcell.cells.writing import write_labels
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Event, Finished, Notice, Progress, TrainedControl, summary
+from napari_pixcell.engine.events import Event, Finished, Notice, TrainedControl, summary
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.requests import GenerationSettings, generate_request
 from napari_pixcell.engine.training import pairs as shared_pairs
@@ -95,25 +98,6 @@ def resumed(
         )
 
 
-def train(engine: Engine, request: TrainControlRequest, stop: str = "") -> list[Event]:
-    events: list[Event] = []
-
-    def cancelled() -> bool:
-        said = [e.message for e in events if isinstance(e, Progress)]
-        return bool(stop) and any(stop in message for message in said)
-
-    engine.run(request, events.append, cancelled)
-    return events
-
-
-def words(events: list[Event], kind: type = Progress) -> list[str]:
-    return [event.message for event in events if isinstance(event, kind)]
-
-
-def weights(out: Path | str) -> dict[str, torch.Tensor]:
-    return load_file(Path(out) / "controlnet" / "diffusion_pytorch_model.safetensors")
-
-
 def test_a_cancelled_training_registers_nothing_and_resumes(resumed: Cancelled) -> None:
     assert resumed.first[-1] == Finished(cancelled=True) and not resumed.registered
     assert resumed.second[-1] == Finished()
@@ -128,6 +112,17 @@ def test_a_resumed_training_yields_the_same_weights(
     train(cpu, request_)
     one, other = weights(resumed.folder / "out"), weights(request_.out)
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_training_cancelled_after_its_last_step_resumes_with_its_figures(
+    cpu: Engine, request_: TrainControlRequest
+) -> None:
+    short = replace(request_, steps=2)
+    assert train(cpu, short, stop="Step 2 of 2")[-1] == Finished(cancelled=True)
+    events = train(cpu, short)
+    assert not any(text.startswith("Step ") for text in words(events))
+    (event,) = (one for one in events if isinstance(one, TrainedControl))
+    assert event.held_out > 0 and event.other > 0
 
 
 def test_weights_have_the_published_layout(resumed: Cancelled, small_base: Path) -> None:
@@ -218,8 +213,12 @@ def test_a_base_that_is_missing_or_a_stain_is_refused(
 ) -> None:
     with pytest.raises(PixCellError, match=r"“demo-ki67” is a virtual stain"):
         train(cpu, replace(request_, family="demo-ki67"))
-    with pytest.raises(PixCellError, match=r"PixCell-1024 is not installed"):
+    with pytest.raises(PixCellError) as error:
         train(cpu, replace(request_, family="pixcell-1024"))
+    assert str(error.value) == (
+        "PixCell-1024 is not installed: the transformer from StonyBrook-CVLab/PixCell-1024 is "
+        "missing. Get it in the model manager, or with “napari-pixcell models get pixcell-1024”."
+    )
     with pytest.raises(PixCellError, match=r"“gone” does not exist. Train a ControlNet on one of"):
         train(cpu, replace(request_, family="gone"))
 
@@ -228,8 +227,41 @@ def test_a_card_that_is_too_small_is_refused_before_anything_is_read(
     cpu: Engine, request_: TrainControlRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "free_bytes", lambda device: 8_000_000_000)
-    with pytest.raises(PixCellError, match=r"but 8 GB are free. Use a larger GPU"):
+    with pytest.raises(PixCellError) as error:
         train(cpu, replace(request_, pairs="/nowhere"))
+    assert str(error.value).endswith(
+        "of free memory, but 8 GB are free. Use a larger GPU, or close other programs that use "
+        "this one."
+    )
+
+
+def test_held_out_tiles_without_cells_are_refused(
+    cpu: Engine, request_: TrainControlRequest, marked: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    shutil.copytree(marked, empty)
+    for path in empty.glob("*_masks.tif"):
+        write_labels(path, np.zeros((256, 256), np.uint16))
+    with pytest.raises(PixCellError) as error:
+        train(cpu, replace(request_, pairs=str(empty), classes=False, steps=1))
+    assert str(error.value) == (
+        "No held-out tile has cells, so the ControlNet cannot be tried. Use more pairs."
+    )
+    assert not (families_folder() / "mine.toml").exists()
+
+
+def test_a_control_whose_images_are_not_finite_is_not_registered(
+    cpu: Engine, request_: TrainControlRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controlnet_stage, "RATE", float("inf"))
+    monkeypatch.setattr(controlnet_stage, "SMALL_RATE", float("inf"))
+    with pytest.raises(PixCellError) as error:
+        train(cpu, replace(request_, steps=1))
+    assert str(error.value) == (
+        "A held-out image is not finite, so the ControlNet cannot be used. Train it again from "
+        "its base."
+    )
+    assert not (families_folder() / "mine.toml").exists()
 
 
 def test_a_name_that_is_taken_or_a_training_under_way_is_refused(

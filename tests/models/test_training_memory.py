@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import DEMO, PIXCELL_256_CELLS, PIXCELL_1024
+from napari_pixcell.models.catalogue import DEMO, PIXCELL_256_CELLS, PIXCELL_1024, Family
 from napari_pixcell.models.training_memory import card_words, control_bytes, plan_control
 
 GB = 1_000_000_000
@@ -32,9 +32,33 @@ def test_a_plan_fits_and_is_told_in_a_sentence() -> None:
     ]
 
 
-def test_a_gpu_that_is_too_small_is_refused() -> None:
-    with pytest.raises(PixCellError, match=r"needs about 1\d GB of free memory, but 8 GB are free"):
-        plan_control(PIXCELL_256_CELLS, 8 * GB, 8)
+def test_what_usual_gpus_train_at_1024_px_is_said_before() -> None:
+    assert card_words(PIXCELL_1024, 8) == [
+        "16 GB: Trains 1 of 8 tiles at once, with gradient checkpointing, in about 13 GB.",
+        *(
+            f"{size} GB: Trains 8 tiles at once, with gradient checkpointing, in about 19 GB."
+            for size in (24, 48, 80)
+        ),
+    ]
+    assert card_words(PIXCELL_256_CELLS, 8) == [
+        *(
+            f"{size} GB: Trains 8 tiles at once, with gradient checkpointing, in about 13 GB."
+            for size in (16, 24)
+        ),
+        *(f"{size} GB: Trains 8 tiles at once, in about 21 GB." for size in (48, 80)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("family", "needed"), [(PIXCELL_256_CELLS, 15), (PIXCELL_1024, 16)], ids=["256", "1024"]
+)
+def test_a_gpu_that_is_too_small_is_refused(family: Family, needed: int) -> None:
+    with pytest.raises(PixCellError) as error:
+        plan_control(family, 12 * GB, 8)
+    assert str(error.value) == (
+        f"Training a ControlNet of {family.title} needs about {needed} GB of free memory, but "
+        "12 GB are free. Use a larger GPU, or close other programs that use this one."
+    )
 
 
 def test_the_demo_family_needs_no_plan() -> None:

@@ -52,7 +52,7 @@ def test_missing_inputs_are_named_in_turn(session: Session, folder: Path) -> Non
     (folder / "1_masks.tif").unlink()
     training.choose_folder(folder)
     session.wait()
-    assert "1 image of “pairs” have no mask" in session.notices.problems["cells"]
+    assert "1 image of “pairs” has no mask" in session.notices.problems["cells"]
     (folder / "0_masks.tif").unlink()
     training.choose_folder(folder)
     session.wait()

@@ -25,7 +25,7 @@ from napari_pixcell.engine.training.pairs import (
     read_pair,
     whole_tiles,
 )
-from napari_pixcell.engine.training.registering import base_family, register
+from napari_pixcell.engine.training.registering import base_family, register, withdraw
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import (
     FLOW,
@@ -37,7 +37,7 @@ from napari_pixcell.engine.training.stain_folder import (
 )
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.loading import TRAINED_EPS
-from napari_pixcell.models.own_families import check_not_taken, check_own_name, remove_own_family
+from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.models.store import encoder_identity, require
 from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks.stain_flow import StainFlowMLP, flow_sizes
@@ -50,6 +50,7 @@ EXCHANGED = (
     "the folders."
 )
 GUIDANCE = 1.2  # of the published stains
+ADAPTER = "adapter", "adapter signature"  # in the card
 FIGURES = (
     "held-out error",
     "by one shift",
@@ -217,7 +218,7 @@ class TrainingRun:
             "tiles": len(train[0]),
             "tiles kept apart": len(held[0]),
         }
-        remove_own_family(self.request.name)  # until all of its files are the new ones
+        withdraw(self.files, self.request.name)
         about = {"stain": self.request.name, "base": self.request.family, TRAINED_EPS: "1e-05"}
         self.files.write_tensors(FLOW, trained.flow.state_dict(), about)
         shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
@@ -236,7 +237,7 @@ class TrainingRun:
         own = signature_of(signature, request.lora_steps, request.aligned, request.batch)
         done = self.files.card()
         if done.get("adapter signature") == own and (self.files.path / LORA).is_file():
-            return {name: done[name] for name in ("adapter", "adapter signature")}
+            return {name: done[name] for name in ADAPTER}
         latents = [self.folder.latents(key) for key in embedded.keys]
         tiles = LoraTiles(base, embedded, latents, flow, request)
         self.context.loaded.unload()
@@ -250,7 +251,8 @@ class TrainingRun:
                 keep,
                 lambda: self.files.checkpoint("lora", own),
             )
-        remove_own_family(request.name)
+        kept = {name: one for name, one in self.files.card().items() if name not in ADAPTER}
+        withdraw(self.files, request.name, kept)
         about = {"stain": request.name, "base": request.family}
         self.files.write_tensors(LORA, tensors, about)
         self.files.write_json(

@@ -16,7 +16,7 @@ from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import families
-from napari_pixcell.models.own_families import write_own_family
+from napari_pixcell.models.own_families import remove_own_family, write_own_family
 from napari_pixcell.models.store import require
 from napari_pixcell.models.weights import cached_sha256
 
@@ -37,6 +37,23 @@ def base_family(name: str, what: str) -> Family:
     for part in base.parts:
         require(base, part)
     return base
+
+
+def withdraw(folder: TrainingFolder, name: str, card: Mapping[str, Any] | None = None) -> None:
+    """Remove an earlier family of this name, before its files change one by one.
+
+    Parameters
+    ----------
+    card : mapping, optional
+        What remains true of the folder. By default nothing.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be removed.
+    """
+    remove_own_family(name)
+    folder.write_json(CARD, card or {})
 
 
 def register(

@@ -17,9 +17,10 @@ from napari_pixcell.engine.training.control.steps import ControlExamples, train_
 from napari_pixcell.engine.training.control.tiles import ControlTiles
 from napari_pixcell.engine.training.folder import CARD, TrainingFolder
 from napari_pixcell.engine.training.optimisation import recompute_blocks
+from napari_pixcell.engine.training.registering import withdraw
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import load_part, pick_dtype, trains_in
-from napari_pixcell.models.own_families import WEIGHTS, remove_own_family
+from napari_pixcell.models.own_families import WEIGHTS
 from napari_pixcell.models.store import require
 from napari_pixcell.models.training_memory import ControlPlan
 from napari_pixcell.models.weights import load_file
@@ -80,7 +81,9 @@ class ControlNetStage:
             if plan.recompute:
                 recompute_blocks(network)
         figures = self._train(transformer, controlnet, tiles, plan.at_once)
-        self._write(controlnet, palette, figures)
+        about = {"trained on": self.base.name, "classes": json.dumps(palette)}
+        card = {"signature": self.signature, "figures": figures}
+        write_controlnet(self.folder, self.request.name, controlnet, about, card)
         self.folder.remove_checkpoint(STAGE)
         return controlnet, figures
 
@@ -144,17 +147,25 @@ class ControlNetStage:
             )
         return figures
 
-    def _write(
-        self, controlnet: PixCellControlNet, palette: Palette, figures: dict[str, Any]
-    ) -> None:
-        """Write weights and configuration in the published layout, in half precision."""
-        remove_own_family(self.request.name)  # until all of its files are the new ones
-        about = {"trained on": self.base.name, "classes": json.dumps(palette)}
-        tensors = {name: value.half() for name, value in controlnet.state_dict().items()}
-        config = {
-            "_class_name": "PixCellControlNet",
-            **{k: v for k, v in controlnet.config.items() if not k.startswith("_")},
-        }
-        self.folder.write_json(f"{FOLDER}/config.json", config)
-        self.folder.write_tensors(f"{FOLDER}/{WEIGHTS}", tensors, about)
-        self.folder.write_json(CARD, {"signature": self.signature, "figures": figures})
+
+def write_controlnet(
+    folder: TrainingFolder,
+    name: str,
+    controlnet: PixCellControlNet,
+    about: dict[str, str],
+    card: dict[str, Any],
+) -> None:
+    """Write weights and configuration in the published layout, in half precision, and a card.
+
+    An earlier family of this ``name`` is withdrawn first, until it is registered with the new
+    files.
+    """
+    withdraw(folder, name)
+    tensors = {name: value.half() for name, value in controlnet.state_dict().items()}
+    config = {
+        "_class_name": "PixCellControlNet",
+        **{k: v for k, v in controlnet.config.items() if not k.startswith("_")},
+    }
+    folder.write_json(f"{FOLDER}/config.json", config)
+    folder.write_tensors(f"{FOLDER}/{WEIGHTS}", tensors, about)
+    folder.write_json(CARD, card)

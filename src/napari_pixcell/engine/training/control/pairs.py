@@ -82,16 +82,20 @@ def control_files(folder: Path) -> list[ControlFiles]:
     orphans = sorted({*cells} - {*images})
     if orphans:
         raise PixCellError(
-            f"{counted(len(orphans), 'mask')} of “{folder.name}” have no image, such as "
-            f"“{cells[orphans[0]].name}”. Add an image of the same name, or remove the mask."
+            f"{counted(len(orphans), 'mask')} of “{folder.name}” {_have(orphans)} no image, such "
+            f"as “{cells[orphans[0]].name}”. Add an image of the same name, or remove the mask."
         )
     alone = sorted({*images} - {*cells})
     if cells and alone:
         raise PixCellError(
-            f"{counted(len(alone), 'image')} of “{folder.name}” have no mask, such as "
+            f"{counted(len(alone), 'image')} of “{folder.name}” {_have(alone)} no mask, such as "
             f"“{images[alone[0]].name}”. Add a mask of the same name, or remove the image."
         )
     return [ControlFiles(images[key], cells.get(key)) for key in sorted(images)]
+
+
+def _have(names: list[str]) -> str:
+    return "have" if len(names) > 1 else "has"
 
 
 def read_control_pair(files: ControlFiles, family: Family, mpp: float | None) -> ControlPair:
