@@ -71,18 +71,20 @@ def test_it_resumes_to_the_same_weights_is_registered_and_draws(
     shutil.copytree(tmp_path / "out" / "work", tmp_path / "whole" / "work")
     whole = replace(request, name="whole", out=str(tmp_path / "whole"))
     assert train(engine, whole, stop="Generating held-out tile")[-1] == Finished(cancelled=True)
-    one, other = weights(request.out), weights(whole.out)
-    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    mine, other = weights(request.out), weights(whole.out)
+    assert mine.keys() == other.keys()
+    assert all(torch.equal(mine[name], other[name]) for name in mine)
 
     config = json.loads((tmp_path / "out/controlnet/config.json").read_text("utf-8"))
     assert config["caption_num_tokens"] == 16 and config["sample_size"] == SIDE // 8
     assert config["n_controlnet_blocks"] == 1 and config["num_layers"] == 2
-    assert one["y_pos_embed.y_pos_embed"].shape == (1, 16, DIMENSION)
+    assert mine["y_pos_embed.y_pos_embed"].shape == (1, 16, DIMENSION)
 
     family = get_family("large")
     assert (family.tile, family.grid, family.takes_layout) == (SIDE, 4, True)
     style = np.random.default_rng(0).normal(size=(16, DIMENSION)).astype(np.float32)
     labels = np.zeros((SIDE, SIDE), np.uint16)
+    labels[:50, :50] = 1
     settings = GenerationSettings.for_family(family, layout=True, count=1, seed=3)
 
     def drawn(cells: np.ndarray) -> np.ndarray:
@@ -91,6 +93,6 @@ def test_it_resumes_to_the_same_weights_is_registered_and_draws(
         )
         return np.asarray(pictures(run(engine, asked))[0])
 
-    plain = drawn(labels)
-    labels[100:400, 100:400] = 1
-    assert plain.shape == (SIDE, SIDE, 3) and not np.array_equal(plain, drawn(labels))
+    one = drawn(labels)
+    labels[100:400, 100:400] = 2
+    assert one.shape == (SIDE, SIDE, 3) and not np.array_equal(one, drawn(labels))

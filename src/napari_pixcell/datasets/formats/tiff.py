@@ -63,4 +63,4 @@ import its cells as objects. The images state their pixel size.
             f"{self.facts.description.id} {pair.stem}",
         )
         write_geojson(self.folder / f"{stem}.geojson", cells, identity=name)
-        return {"image": image, "cells": f"{stem}.geojson"}
+        return {"image": image, "outlines": f"{stem}.geojson"}

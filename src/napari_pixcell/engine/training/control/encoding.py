@@ -59,7 +59,9 @@ def _encode(
 ) -> TileLatents:
     base, pair = pairs.base, pairs.read(number)
     assert pair.labels is not None
-    hint = condition_image(pair.labels, base.cell_gap, class_map(pair, palette))
+    hint = np.zeros_like(pair.image)
+    if pair.labels.any():
+        hint = condition_image(pair.labels, base.cell_gap, class_map(pair, palette))
 
     def work() -> TileLatents:
         models = context.loaded.load(base.name, check=context.check)
