@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -237,6 +238,32 @@ DEMO_STAIN = replace(
     "tissue. Not for research or diagnosis",
 )
 
+CLASSES_FOLDER = "classes"  # of the demo's ControlNet for class maps, with its card
+
+
+def demo_with_classes() -> Family | None:
+    """Return the demo family whose ControlNet follows class maps; None if it is not bundled.
+
+    ``training/export.py --classes`` bundles it.
+    """
+    card = DEMO_FOLDER / CLASSES_FOLDER / "card.json"
+    if not card.is_file():
+        return None
+    known = json.loads(card.read_text("utf-8"))
+    files = _network_files("controlnet")
+    named = tuple(f"{CLASSES_FOLDER}/{Path(file).name}" for file in files)
+    control = _bundled("controlnet", "pixcell-controlnet", *named)
+    return replace(
+        DEMO,
+        name="demo-classes",
+        title="Demo with cell classes",
+        parts=(*(part for part in DEMO.parts if part.kind != "controlnet"), control),
+        palette=tuple(known["classes"].items()),
+        notice="DEMO model: illustrative quality only. Its classes are looks of nuclei, not cell "
+        "types. Not for research or diagnosis",
+    )
+
+
 _UNI = Part(
     "encoder",
     "uni2-h",
@@ -324,6 +351,7 @@ BUILT_IN: Mapping[str, Family] = {
     family.name: family
     for family in (
         DEMO,
+        *filter(None, [demo_with_classes()]),
         DEMO_STAIN,
         PIXCELL_256_CELLS,
         PIXCELL_256,
