@@ -18,18 +18,19 @@ from control_runs import train, weights, words
 from marked_cells import field
 from PIL import Image
 from random_checkpoints import SIZES, Widths, write_family
-from running import pictures, run
+from running import run
 
 from napari_pixcell.cells.writing import write_labels
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Finished, Notice
+from napari_pixcell.engine.events import Finished, Notice, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.requests import GenerationSettings, generate_request
 from napari_pixcell.engine.training import pairs as shared_pairs
-from napari_pixcell.engine.training.control import encoding
+from napari_pixcell.engine.training.control import encoding, steps
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
+from napari_pixcell.models.weights import cached_sha256
 
 BASE, SIDE, STEPS = "pixcell-1024", 1024, 2
 DIMENSION = SIZES["embed_dim"]
@@ -42,6 +43,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 2)
         patch.setattr(encoding, "WANTED_TILES", 1)
+        patch.setattr(steps, "TIMES", 1)
         patch.setitem(BUILT_IN, BASE, replace(BUILT_IN[BASE], steps=1))
         yield folder
 
@@ -57,9 +59,13 @@ def test_it_resumes_to_the_same_weights_is_registered_and_draws(
 ) -> None:
     pairs = tmp_path / "pairs"
     pairs.mkdir()
-    image, cells, _ = field(0, 2 * SIDE)
-    Image.fromarray(image[:SIDE]).save(pairs / "a.png")  # a tile to train on, and a held-out one
-    write_labels(pairs / "a_masks.tif", cells[:SIDE])
+    # A tile to train on, and a held-out one, of many equal fields.
+    image, cells, _ = field(0)
+    rows, columns = SIDE // 256, 2 * SIDE // 256
+    number = np.arange(rows * columns).reshape(rows, columns).repeat(256, 0).repeat(256, 1)
+    cells = np.tile(cells.astype(np.int32), (rows, columns))
+    Image.fromarray(np.tile(image, (rows, columns, 1))).save(pairs / "a.png")
+    write_labels(pairs / "a_masks.tif", np.where(cells > 0, cells + 64 * number, 0))
     request = TrainControlRequest(
         "large", BASE, str(pairs), str(tmp_path / "out"), steps=STEPS, batch=1
     )
@@ -87,12 +93,11 @@ def test_it_resumes_to_the_same_weights_is_registered_and_draws(
     labels[:50, :50] = 1
     settings = GenerationSettings.for_family(family, layout=True, count=1, seed=3)
 
-    def drawn(cells: np.ndarray) -> np.ndarray:
-        asked = generate_request(
-            family, settings, size=(SIDE, SIDE), embedding=PackedArray.pack(style), layout=cells
-        )
-        return np.asarray(pictures(run(engine, asked))[0])
-
-    one = drawn(labels)
-    labels[100:400, 100:400] = 2
-    assert one.shape == (SIDE, SIDE, 3) and not np.array_equal(one, drawn(labels))
+    asked = generate_request(
+        family, settings, size=(SIDE, SIDE), embedding=PackedArray.pack(style), layout=labels
+    )
+    (made,) = (event for event in run(engine, asked) if isinstance(event, Variant))
+    assert made.image.shape == (SIDE, SIDE, 3)
+    assert made.record.weights["controlnet"] == cached_sha256(
+        tmp_path / "out/controlnet/diffusion_pytorch_model.safetensors"
+    )
