@@ -26,7 +26,7 @@ from napari_pixcell.engine.events import Finished, Notice, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.requests import GenerationSettings, generate_request
 from napari_pixcell.engine.training import pairs as shared_pairs
-from napari_pixcell.engine.training.control import encoding, steps
+from napari_pixcell.engine.training.control import encoding, job, steps
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
@@ -43,6 +43,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 2)
         patch.setattr(encoding, "WANTED_TILES", 1)
+        patch.setattr(job, "free_bytes", lambda device: 80_000_000_000)
         patch.setattr(steps, "TIMES", 1)
         patch.setitem(BUILT_IN, BASE, replace(BUILT_IN[BASE], steps=1))
         yield folder

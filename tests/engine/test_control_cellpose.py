@@ -23,7 +23,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.training import pairs as shared_pairs
 from napari_pixcell.engine.training.context import TrainingContext
-from napari_pixcell.engine.training.control import encoding, reading
+from napari_pixcell.engine.training.control import encoding, job, reading
 from napari_pixcell.engine.training.control.reading import PairReader
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.folder import TrainingFolder
@@ -41,6 +41,7 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 4)
         patch.setattr(encoding, "WANTED_TILES", 1)
+        patch.setattr(job, "free_bytes", lambda device: 80_000_000_000)
         # Two denoising steps: what is drawn does not matter here.
         patch.setitem(BUILT_IN, BASE, replace(BUILT_IN[BASE], steps=2))
         yield folder

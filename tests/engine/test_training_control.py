@@ -44,6 +44,7 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 4)
         patch.setattr(encoding, "WANTED_TILES", 1)
+        patch.setattr(job, "free_bytes", lambda device: 80_000_000_000)
         patch.setattr(controlnet_stage, "EVALUATE_EVERY", 2)
         yield folder
 
