@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from napari_pixcell.cli.main import main
-from napari_pixcell.models.catalogue import PIXCELL_256
+from napari_pixcell.models.catalogue import BUILT_IN, PIXCELL_256
 from napari_pixcell.models.store import missing
 
 
@@ -87,7 +87,8 @@ def test_cellposes_weights_are_downloaded_checked_exported_and_removed(
     assert exported == [f"mouseland/cellpose-sam/{name}" for name in ("README.md", "cpsam_v2")]
     assert run("remove", "cellpose")["removed"] == ["mouseland/cellpose-sam/cpsam_v2"]
     assert "The segmenter from mouseland" in run("check", "cellpose")["error"]
-    assert run("import", tmp_path / "stick")["installed"] == ["demo", "demo-ki67", "cellpose"]
+    bundled = [name for name, family in BUILT_IN.items() if family.bundled]
+    assert run("import", tmp_path / "stick")["installed"] == [*bundled, "cellpose"]
 
 
 def test_cellposes_own_folder_is_left_alone(run, tmp_path, monkeypatch) -> None:

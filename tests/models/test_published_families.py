@@ -93,7 +93,8 @@ def test_guidance_and_pixel_sizes_are_the_published_ones() -> None:
     plain = {name: family.guidance for name, family in BUILT_IN.items()}
     stains = dict.fromkeys(("demo-ki67", "stain-her2match", *(f"stain-{s}" for s in MIST)), 1.2)
     published = {"pixcell-256": 2.0, "pixcell-256-cells": 2.0, "pixcell-1024": 1.2}
-    assert plain == {"demo": 2.0} | published | stains
+    demo = {name: 2.0 for name, family in BUILT_IN.items() if family.bundled}
+    assert plain == demo | published | stains
     assert BUILT_IN["pixcell-256-cells"].layout_guidance == 2.5
     mist = {f"stain-{name}" for name in MIST}
     for name, family in BUILT_IN.items():
@@ -129,7 +130,7 @@ def test_the_encoder_is_in_full_precision_whatever_the_others_are(installed: Pat
 
 def test_only_the_demo_families_need_no_weights() -> None:
     installed = [name for name in BUILT_IN if not missing(BUILT_IN[name])]
-    assert installed == ["demo", "demo-ki67"]
+    assert installed == [name for name, family in BUILT_IN.items() if family.bundled]
 
 
 def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -> None:
