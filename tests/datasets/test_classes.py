@@ -16,6 +16,7 @@ import pytest
 import torch
 import zarr
 from drawn_engine import DrawnEngine
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_COUNT
 from marked_cells import LARGE, SMALL, field
 from PIL import Image
 
@@ -36,6 +37,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_FOLDER
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.own_families import WEIGHTS, write_own_family
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 PALETTE = ((LARGE, "#ff2020"), (SMALL, "#2060ff"))
 SHARES = {SMALL: 0.5, LARGE: 0.5}
@@ -277,3 +279,24 @@ def test_an_exported_variant_has_the_classes_in_its_mask(classed: Classed, tmp_p
     written = writer.write(image, labels, record)
     assert read_cells(tmp_path / written["mask"]).classes == record.request.classes.names
     assert PairWriter(tmp_path).has(labels, record)
+
+
+def test_a_row_with_classes_that_are_no_numbers_of_cells_is_damaged(classed: Classed) -> None:
+    with (classed.dataset.folder / "manifest.jsonl").open(encoding="utf-8") as lines:
+        row = json.loads(lines.readline())
+    assert classed.dataset.checked_pair(row)["classes"] == row["classes"]
+    for wrong in ([1], {"a": -1}, {"a": "b"}, dict.fromkeys(map(str, range(1001)), 1)):
+        with pytest.raises(ValueError, match=r"classes are no numbers|is no whole number"):
+            classed.dataset.checked_pair(row | {"classes": wrong})
+
+
+def test_cells_of_qupath_bring_their_classes_from_a_slide() -> None:
+    part = {
+        "from": "file",
+        "path": str(SAMPLE_CELLS / "qupath.geojson"),
+        "slide": str(SAMPLE_SLIDE),
+        "region": [752, 576, 256, 256],
+    }
+    (layout,) = LayoutSources((part,), get_family("demo"), (), lambda pixels: (pixels, None))
+    assert {*layout.classes} == {*np.unique(layout.labels).tolist()} - {0}
+    assert len({*layout.classes.values()}) > 1 and len(layout.classes) == SAMPLE_COUNT
