@@ -45,7 +45,7 @@ def _key(pairs: PairReader, palette: Palette, views: int) -> list[object]:
     vae = require(base, base.part("vae"))  # type: ignore[arg-type]
     weights = encoder_identity(base), cached_sha256(vae.weights)
     how = request.mpp, base.mpp, base.tile, base.grid, base.cell_gap, request.seed
-    model = [pairs.segmenter] if pairs.segmenter is not None else []
+    model = [pairs.segmenter_hash] if pairs.segmenter_hash is not None else []
     return [FORMAT, *weights, *how, palette, views, request.segment.to_dict(), *model]
 
 

@@ -78,7 +78,7 @@ class PairReader:
         return all(one.cells is None for one in self.files)
 
     @property
-    def segmenter(self) -> str | None:
+    def segmenter_hash(self) -> str | None:
         """Hash of the Cellpose model that segments them, if one does."""
         how = self.request.segment
         if not self.segmented or how.method == METHODS[0]:
@@ -88,7 +88,7 @@ class PairReader:
     @property
     def terms(self) -> str:
         """Terms of the segmentation, which extend to what is trained on it."""
-        if self.segmenter is None:
+        if self.segmenter_hash is None:
             return ""
         return f"; masks: {segmenter_licence(self.request.segment.model)}"
 
@@ -121,7 +121,7 @@ class PairReader:
 
     def _cells(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the cells of an image, segmented unless they are kept from an earlier run."""
-        model = [self.segmenter] if self.segmenter is not None else []
+        model = [self.segmenter_hash] if self.segmenter_hash is not None else []
         how = self.request.segment.to_dict()
         content = hashlib.sha256(image.tobytes()).hexdigest()
         key = signature_of(CELLS_FORMAT, self.base.mpp, how, content, *model)[:32]
