@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from napari_pixcell.ui import display
+
 ROOT = Path(__file__).resolve().parents[2] / "src" / "napari_pixcell"
 BINDINGS = {"PyQt5", "PyQt6", "PySide2", "PySide6", "shiboken2", "shiboken6", "sip"}
 NAMES = {
@@ -38,3 +40,10 @@ def test_no_code_needs_a_certain_binding() -> None:
 def test_what_one_binding_alone_knows_is_found() -> None:
     code = "import PyQt6.sip\nfrom PySide6.QtCore import Qt\nQTimer.singleShot(0, f)\nmenu.exec_()"
     assert sorted(unshared(code)) == ["PyQt6", "PySide6", "exec_", "singleShot"]
+
+
+def test_without_a_binding_the_demo_opens_no_window(monkeypatch) -> None:
+    monkeypatch.setattr(display, "BINDINGS", ("a binding that is not there",))
+    monkeypatch.setenv("DISPLAY", ":0")
+    with display.any_display() as found:
+        assert found == "none"
