@@ -40,7 +40,7 @@ PYSIDE := tests/ui/test_bind.py tests/ui/test_commands.py tests/ui/test_dock.py 
 test-pyside: .venv-pyside/.test system
 	QT_API=pyside6 PYTEST_QT_API=pyside6 .venv-pyside/bin/python -m pytest -o qt_api=pyside6 $(PYSIDE)
 
-# The wheel with all its dependencies in fresh environments, without and with a window; 20 GB of disk.
+# The wheel with all its dependencies in fresh environments, without and with a window; 10 GB of disk.
 test-install: .venv/.test system
 	$(BIN)/python tests/packaging/run.py environments
 

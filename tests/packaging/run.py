@@ -37,18 +37,18 @@ def main() -> None:
     """Run one of the two parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["environments", "containers"])
-    parser.add_argument("--extra", action="append", help="only these of all, pyside6 and none")
+    parser.add_argument("--extra", action="append", help="only these of all and pyside6")
     parser.add_argument("--base", help="base image with Python and venv, instead of the usual one")
     parser.add_argument("--option", action="append", default=[], help="of the builder, as it is")
     options = parser.parse_args()
     if options.part == "containers":
         containers(options.base, options.option)
     else:
-        environments(options.extra or ["none", "all", "pyside6"])
+        environments(options.extra or ["all", "pyside6"])
 
 
 def environments(extras: list[str]) -> None:
-    """Install the wheel in an environment for each extra, and use it in an empty folder."""
+    """Use the wheel in fresh environments: first without Qt, then with each extra for the window."""
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         call([sys.executable, "-m", "build", "--no-isolation", "--outdir", top / "dist", ROOT])
@@ -57,11 +57,11 @@ def environments(extras: list[str]) -> None:
             begun = time.monotonic()
             place = top / extra
             call([sys.executable, "-m", "venv", place / "venv"])
-            wanted = str(wheel) if extra == "none" else f"{wheel}[{extra}]"
             python = place / "venv" / "bin" / "python"
-            call([python, "-m", "pip", "install", "-q", wanted])
-            call([python, "-m", "pip", "check"])
-            use(python, place, window=extra != "none")
+            for wanted, window in ((str(wheel), False), (f"{wheel}[{extra}]", True)):
+                call([python, "-m", "pip", "install", "-q", wanted])
+                call([python, "-m", "pip", "check"])
+                use(python, place, window)
             shutil.rmtree(place)
             print(f"extra {extra}: {time.monotonic() - begun:.0f} s", flush=True)
 
