@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def environments(extras: list[str]) -> None:
-    """Use the wheel in fresh environments: first without Qt, then with each extra for the window."""
+    """Use the wheel in fresh environments, first without Qt, then with an extra for the window."""
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
         call([sys.executable, "-m", "build", "--no-isolation", "--outdir", top / "dist", ROOT])
