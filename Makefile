@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint fuzz kills fullsize pictures system clean
+.PHONY: demo test test-pyside test-install test-containers lint fuzz kills fullsize pictures release system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -34,6 +34,24 @@ KILLS ?= 100
 kills: .venv/.test
 	$(BIN)/python tests/kills/run.py --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
+# The window under the other binding of Qt, in an environment of its own; the main part of tests/ui.
+PYSIDE := tests/ui/test_bind.py tests/ui/test_commands.py tests/ui/test_dock.py tests/ui/test_layout_tools.py \
+	tests/ui/test_region_marks.py tests/ui/test_results.py tests/ui/test_shell.py
+test-pyside: .venv-pyside/.test system
+	QT_API=pyside6 PYTEST_QT_API=pyside6 .venv-pyside/bin/python -m pytest -o qt_api=pyside6 $(PYSIDE)
+
+# The wheel with all its dependencies in fresh environments, without and with a window; 10 GB of disk.
+test-install: .venv/.test system
+	$(BIN)/python tests/packaging/run.py environments
+
+# The images of container/, with the first of docker, podman and buildah; make test-containers BASE=IMAGE.
+test-containers: .venv/.test
+	$(BIN)/python tests/packaging/run.py containers $(if $(BASE),--base $(BASE))
+
+# A release: make release VERSION=1.2.3, and with DRY=1 only its checks. Nothing is pushed.
+release: .venv/.test
+	$(BIN)/python tools/release.py "$(VERSION)" $(if $(DRY),--dry-run)
+
 # Full-size networks with random weights, through the command line; 12 GB of memory, 8 of disk.
 fullsize: .venv/.demo
 	$(BIN)/python benchmarks/fullsize.py
@@ -56,5 +74,10 @@ system:
 	$(PIP) -e ".[all,test]"
 	touch $@ .venv/.demo
 
+.venv-pyside/.test: pyproject.toml
+	test -x .venv-pyside/bin/python || $(PYTHON) -m venv .venv-pyside
+	.venv-pyside/bin/python -m pip install --disable-pip-version-check -q -e ".[pyside6,test]"
+	touch $@
+
 clean:
-	rm -rf .venv demo-output build dist
+	rm -rf .venv .venv-pyside demo-output build dist

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,9 @@ def test_everything_that_the_studio_needs_is_checked(findings: list[Diagnosis]) 
     }
     assert topics >= {"disk for stored styles", "shared memory", "own families"}
     assert topics >= {"data folder", "log folder", "model cellpose"}
+    assert topics >= {"napari-pixcell", "system"}
+    (torch,) = (line.found for line in findings if line.topic == "torch")
+    assert re.search(r", (for CUDA [\d.]+|without CUDA)$", torch)
 
 
 def test_a_missing_family_comes_with_the_command_to_get_it(findings) -> None:
@@ -107,6 +111,23 @@ def test_the_exit_code_is_1_if_a_check_fails(capsys, monkeypatch, tmp_path: Path
     lines = json.loads(capsys.readouterr().out)["lines"]
     (bad,) = [line for line in lines if line["grade"] == "FAIL"]
     assert bad["topic"] == "cache folder" and "PIXCELL_CACHE_DIR" in bad["fix"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_headless_leaves_out_what_only_the_window_needs(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "BINDINGS", ())
+    assert main(["doctor"]) != 0
+    assert "for the command line alone: doctor --headless" in capsys.readouterr().out
+    assert main(["doctor", "--headless"]) == 0
+    assert not re.search("(?m)^.... +(Qt|OpenGL):", capsys.readouterr().out)
+
+
+def test_folders_are_shown_without_the_name_of_the_user(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "data"))
+    found = {line.topic: line.found for line in diagnosis.folders()}
+    assert found["data folder"] == f"{Path('~/data')}, writable"
 
 
 @pytest.mark.parametrize(

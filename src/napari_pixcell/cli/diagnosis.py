@@ -108,4 +108,10 @@ def folders() -> Diagnoses:
             found = f"not writable ({error.strerror})"
             yield Diagnosis(topic, found, fix, failed=bool(variable))
         else:
-            yield Diagnosis(topic, "writable")
+            yield Diagnosis(topic, f"{_without_home(folder)}, writable")
+
+
+def _without_home(folder: Path) -> str:
+    """Return a path as text without the name of the user, since findings go into reports."""
+    home = Path.home()
+    return str(Path("~") / folder.relative_to(home) if folder.is_relative_to(home) else folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from napari_pixcell import __version__
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.diagnosis import Diagnoses, Diagnosis, folders, own_families, shared_memory
 from napari_pixcell.folders import cache_folder
@@ -53,11 +55,15 @@ import os; os._exit(0)
 """
 
 
-@cli.command("doctor", cli.flag("--online", "also check access to gated models on the hub"))
+@cli.command(
+    "doctor",
+    cli.flag("--online", "also check access to gated models on the hub"),
+    cli.flag("--headless", "leave out what only the window needs: Qt and OpenGL"),
+)
 def doctor(options: cli.Options) -> cli.Result:
     """Check what works on this machine, and show how to fix the rest."""
     lines = []
-    for line in examine(options.online):
+    for line in examine(options.online, options.headless):
         lines.append(line)
         if not options.json:
             print(line, flush=True)
@@ -65,17 +71,17 @@ def doctor(options: cli.Options) -> cli.Result:
     return result | {cli.EXIT_CODE: int(any(line.failed for line in lines))}
 
 
-def examine(online: bool = False) -> Diagnoses:
+def examine(online: bool = False, headless: bool = False) -> Diagnoses:
     """Check everything that the studio needs, and iterate over the findings.
 
     Only ``online`` asks the hub for access to gated files. Nothing is sent otherwise.
+    ``headless`` leaves out what the command line and the workers of a cluster do without.
     """
     device: dict[str, Any] = {}
     checks: tuple[tuple[str, Callable[[], Diagnoses]], ...] = (
-        ("Python", _python),
+        ("napari-pixcell", _versions),
         ("napari", _napari),
-        ("Qt", _qt),
-        ("OpenGL", _opengl),
+        *(() if headless else (("Qt", _qt), ("OpenGL", _opengl))),
         ("torch", lambda: _torch(device)),
         ("compilation", _compilation),
         ("memory", lambda: _memory(device)),
@@ -97,9 +103,11 @@ def examine(online: bool = False) -> Diagnoses:
             yield Diagnosis(topic, f"the check broke ({type(error).__name__})", fix, failed=True)
 
 
-def _python() -> Diagnoses:
+def _versions() -> Diagnoses:
+    yield Diagnosis("napari-pixcell", __version__)
+    yield Diagnosis("system", platform.platform())
     # An older one cannot import this file.
-    yield Diagnosis("Python", ".".join(map(str, sys.version_info[:3])))
+    yield Diagnosis("Python", platform.python_version())
 
 
 def _napari() -> Diagnoses:
@@ -113,7 +121,8 @@ def _qt() -> Diagnoses:
     named = os.environ.get("QT_API", "")
     chosen = [name for name in bindings if name.lower() == named.lower()]
     if not bindings:
-        yield Diagnosis("Qt", "no binding", 'pip install "napari-pixcell[all]"', failed=True)
+        fix = 'pip install "napari-pixcell[all]"; for the command line alone: doctor --headless'
+        yield Diagnosis("Qt", "no binding", fix, failed=True)
     elif named and not chosen:
         fix = f"set QT_API={bindings[0].lower()}, or unset it"
         yield Diagnosis("Qt", f"QT_API={named}, which is not installed", fix, failed=True)
@@ -144,7 +153,8 @@ def _torch(device: dict[str, Any]) -> Diagnoses:
         yield Diagnosis("torch", "it cannot be imported", fix, failed=True)
         return
     device.update(json.loads(output))
-    yield Diagnosis("torch", device["version"])
+    build = f"for CUDA {device['cuda_build']}" if device["cuda_build"] else "without CUDA"
+    yield Diagnosis("torch", f"{device['version']}, {build}")
     if device["device"] != "cpu":
         half = "bfloat16" if device["bf16"] else "float16"
         yield Diagnosis("device", f"{device['device']}, {half}")

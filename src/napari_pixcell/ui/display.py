@@ -8,7 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Literal
+
+BINDINGS = "PyQt6", "PySide6"
 
 Display = Literal["screen", "virtual", "none"]
 
@@ -22,6 +25,9 @@ def any_display() -> Iterator[Display]:
     str
         ``screen`` for the user's display, ``virtual`` for Xvfb, ``none`` if no window can open.
     """
+    if not any(find_spec(binding) for binding in BINDINGS):
+        yield "none"
+        return
     if not sys.platform.startswith("linux") or _has_screen():
         yield "screen"
         return

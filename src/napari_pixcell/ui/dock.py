@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox
 
@@ -20,7 +19,7 @@ from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
-from napari_pixcell.ui.arrange import More, column
+from napari_pixcell.ui.arrange import More, column, single_shot
 from napari_pixcell.ui.docked import Docked, Release
 from napari_pixcell.ui.dropping import CanvasDrops
 from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
@@ -68,6 +67,7 @@ class PixCellStudio(Docked):
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
         super().__init__()
         self._fitted: bool | None = None
+        self._fit_soon = single_shot(self, 0, self._fit)
         self._following = True
         self.viewer = napari_viewer
         kept = take_kept(napari_viewer)
@@ -114,7 +114,7 @@ class PixCellStudio(Docked):
         for made in self.findChildren(QComboBox):
             made.setStyleSheet(LIST)
         for folded in self.findChildren(More):  # its width is known only once it is shown
-            folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
+            folded.button.toggled.connect(lambda _: self._fit_soon.start())
         tools, add_region = self.link.tools, self.region.add_region
         self.keys = Keys(napari_viewer, self.session, self.link, tools, add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
@@ -160,7 +160,7 @@ class PixCellStudio(Docked):
             self._fitted = there
             if not there:
                 self.session.recent.refresh()
-            QTimer.singleShot(0, self._fit)
+            self._fit_soon.start()
 
     def _show_results(self) -> None:
         """Bring the results into view with the first region, and with each new job."""
@@ -182,7 +182,7 @@ class PixCellStudio(Docked):
         super().showEvent(event)
         self._guard.watch(outermost(self))
         self._drops.watch(outermost(self))
-        QTimer.singleShot(0, self._fit)  # the theme's style is known now
+        self._fit_soon.start()  # the theme's style is known now
 
     def let_go(self) -> None:
         self._let_go()

@@ -47,6 +47,7 @@ class Docked(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._docked = False
+        self._moved = single_shot(self, 0, self._maybe_closed)
 
     def run(self, pump: Callable[[], Any], *release: Callable[[], Any]) -> None:
         """Start to pump events and to serve :meth:`refresh_soon`.
@@ -83,7 +84,7 @@ class Docked(QWidget):
     def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
-            QTimer.singleShot(0, self._maybe_closed)
+            self._moved.start()
 
     def _maybe_closed(self) -> None:
         if self.parent() is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
 from qtpy.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
+from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
 from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
@@ -117,6 +118,7 @@ class Strip(ThumbnailView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMinimumHeight(CELL.height() + BAR_PX)
         self._press: int | None = None  # row
+        self._show_soon = single_shot(self, 0, self._show_newest)
 
     # -- content -------------------------------------------------------------------------
 
@@ -126,7 +128,7 @@ class Strip(ThumbnailView):
         if not self.underMouse():
             self.scheduleDelayedItemsLayout()
             self._newest = result.number
-            QTimer.singleShot(0, self._show_newest)
+            self._show_soon.start()
 
     def remove(self, result: Result) -> None:
         self.model_.remove(result)
