@@ -23,6 +23,7 @@ from napari_pixcell.cluster.settings import ClusterSettings
 TUTORIALS = DOCS / "tutorials"
 # Cellpose's own network with an encoder of 0.9 million parameters, where it trains on a CPU.
 SMALL = """
+import sys
 if sys.orig_argv[1:3] == ["-m", "cellpose"]:
     from segment_anything import sam_model_registry
     from segment_anything.build_sam import _build_sam
