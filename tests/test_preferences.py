@@ -13,7 +13,8 @@ import pytest
 from napari_pixcell import preferences
 from napari_pixcell.folders import config_folder
 from napari_pixcell.preferences import (
-    IDLE_MINUTES,
+    IDLE,
+    RESULTS,
     idle_minutes,
     megabytes,
     preference,
@@ -81,8 +82,8 @@ def test_a_bad_entry_is_as_if_it_were_not_there(slide: Path, value: str) -> None
         f'{{"idle minutes": {value}, "results MB": {value}, "good": 1}}'
     )
     (config_folder() / "pixel_sizes.json").write_text(f'{{"{key}": {value}, "other": 0.25}}')
-    assert idle_minutes() == IDLE_MINUTES and preference("good") == 1
-    assert megabytes("PIXCELL_NONE", "results MB", 7) == 7_000_000
+    assert idle_minutes() == IDLE.default and preference("good") == 1
+    assert megabytes(RESULTS) == 512_000_000
     assert remembered_mpp(slide) is None
     remember_mpp(slide, 0.5)
     stored = json.loads((config_folder() / "pixel_sizes.json").read_text())

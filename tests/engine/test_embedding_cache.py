@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_pixcell.engine.events import Embedding
-from napari_pixcell.engine.styles.cache import LIMIT_MB, EmbeddingCache, EmbeddingKey, embedding_key
+from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS, PIXCELL_1024
 from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
@@ -179,11 +179,11 @@ def test_an_embedding_larger_than_the_limit_is_not_stored(cache) -> None:
 
 
 def test_the_limit_can_be_set(monkeypatch) -> None:
-    assert EmbeddingCache().limit == LIMIT_MB * 1e6 == 200_000_000
+    assert EmbeddingCache().limit == 200_000_000
     monkeypatch.setenv("PIXCELL_EMBEDDINGS_MB", "0.5")
     assert EmbeddingCache().limit == 500_000
     monkeypatch.setenv("PIXCELL_EMBEDDINGS_MB", "much")
-    assert EmbeddingCache().limit == LIMIT_MB * 1e6
+    assert EmbeddingCache().limit == 200_000_000
 
 
 def test_clearing_removes_entries_and_nothing_else(cache) -> None:

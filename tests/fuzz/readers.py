@@ -169,7 +169,7 @@ def read_preferences(path: Path) -> None:
     preferences.idle_minutes()
     preferences.compile_wanted()
     preferences.sessions_wanted()
-    preferences.megabytes("PIXCELL_NONE", "slides MB", 100.0)
+    preferences.megabytes(preferences.SLIDES_CACHE)
     remembered_mpp(SAMPLE_SLIDE)
     if path.name == "manifest.json":
         read_manifest(path.parent)

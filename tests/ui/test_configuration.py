@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from napari.settings import get_plugin_settings
 
-from napari_pixcell.preferences import idle_minutes, preference, set_preference
-from napari_pixcell.slides.levels import CACHE_MB
+from napari_pixcell.preferences import SLIDES_CACHE, idle_minutes, preference, set_preference
 from napari_pixcell.ui import configuration
 
 
@@ -23,7 +22,7 @@ def test_every_setting_has_a_title_and_a_description_on_the_page(page) -> None:
     for group, key in configuration.NAMES:
         field = type(getattr(page, group)).model_fields[key]
         assert field.title and field.description
-    assert page.memory.slides_mb == CACHE_MB
+    assert page.memory.slides_mb == SLIDES_CACHE.default
 
 
 def test_a_change_on_the_page_reaches_worker_and_dock(page, ready) -> None:
@@ -43,7 +42,7 @@ def test_the_page_shows_the_settings_of_the_file(page) -> None:
     end = configuration.link(applied.__setitem__, pytest.fail)
     end()
     assert page.memory.idle_minutes == 3 and applied["idle minutes"] == 3
-    assert page.memory.slides_mb == CACHE_MB
+    assert page.memory.slides_mb == SLIDES_CACHE.default
 
 
 def test_a_setting_that_cannot_be_saved_is_reported(page, ready, monkeypatch, tmp_path) -> None:

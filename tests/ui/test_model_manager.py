@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family, weight_sets
 from napari_pixcell.models.store import missing, weights_folder
-from napari_pixcell.preferences import IDLE_MINUTES, idle_minutes
+from napari_pixcell.preferences import IDLE, idle_minutes
 from napari_pixcell.ui.model_manager import ModelManager
 
 LEFT = Qt.MouseButton.LeftButton
@@ -145,7 +145,7 @@ def test_weights_can_be_exported_removed_and_located(
 
 
 def test_the_time_until_a_model_is_unloaded_is_saved(manager) -> None:
-    assert manager.idle.value() == IDLE_MINUTES
+    assert manager.idle.value() == IDLE.default
     manager.idle.setValue(5)
     assert idle_minutes() == 5
     manager.idle.setValue(0)

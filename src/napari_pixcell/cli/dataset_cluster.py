@@ -13,9 +13,7 @@ from napari_pixcell.cluster.extra import what_is_missing
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.errors import PixCellError
-
-TIMEOUT = "PIXCELL_SCHEDULER_TIMEOUT"  # environment variable
-SECONDS = 30.0  # to wait for a scheduler
+from napari_pixcell.preferences import SCHEDULER_TIMEOUT
 
 
 def on_cluster(options: cli.Options) -> bool:
@@ -59,11 +57,12 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput
 
 
 def _timeout() -> float:
-    text = os.environ.get(TIMEOUT, "")
+    variable = SCHEDULER_TIMEOUT.variable
+    text = os.environ.get(variable, "")
     try:
-        seconds = float(text or SECONDS)
+        seconds = float(text or SCHEDULER_TIMEOUT.number)
     except ValueError:
         seconds = 0
     if not 0 < seconds < 1e6:
-        raise PixCellError(f"{TIMEOUT} is “{text[:40]}”. Use a number of seconds, such as 30.")
+        raise PixCellError(f"{variable} is “{text[:40]}”. Use a number of seconds, such as 30.")
     return seconds

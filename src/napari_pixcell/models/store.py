@@ -16,7 +16,7 @@ from typing import Literal
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family, Part, WeightSet
-from napari_pixcell.preferences import preference, set_preference
+from napari_pixcell.preferences import WEIGHTS, preference, set_preference
 from napari_pixcell.slides.content import ends_key, file_stamp
 
 ADAPTER_SUFFIX = ".adapter.safetensors"  # of the small copy of an adapter, see lora.py
@@ -51,10 +51,10 @@ class InstalledPart:
 
 def weights_folder() -> Path | None:
     """Return the user's folder of weights: ``PIXCELL_WEIGHTS``, else the one set in the dock."""
-    named = os.environ.get("PIXCELL_WEIGHTS")
+    named = os.environ.get(WEIGHTS.variable)
     if named:
         return Path(named)
-    value = preference("weights folder")
+    value = preference(WEIGHTS.name)
     return Path(value) if isinstance(value, str) and value else None
 
 
@@ -68,7 +68,7 @@ def set_weights_folder(folder: Path | None) -> None:
     """
     if folder is not None and not Path(folder).is_dir():
         raise PixCellError(f"There is no folder {Path(folder).name}. Choose an existing one.")
-    set_preference("weights folder", str(folder) if folder is not None else None)
+    set_preference(WEIGHTS.name, str(folder) if folder is not None else None)
 
 
 def cellpose_folder() -> Path:

@@ -15,10 +15,9 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.preferences import megabytes
+from napari_pixcell.preferences import SLIDES_CACHE, megabytes
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 
-CACHE_MB = 256.0
 ROWS_AT_ONCE = 512  # rows laid on white together, to bound memory
 Key = tuple[int, int, int]  # level, row, column
 Index = tuple[int, int]  # row and column of a tile
@@ -37,10 +36,9 @@ def lower_priority() -> None:
 def cache_bytes() -> int:
     """Return the size limit of the tile cache in bytes.
 
-    ``PIXCELL_SLIDES_MB`` comes first, then the preference ``slides cache MB``, then 256 MB.
-    Values that are not a number of megabytes are ignored.
+    See :data:`~napari_pixcell.preferences.SLIDES_CACHE`.
     """
-    return megabytes("PIXCELL_SLIDES_MB", "slides cache MB", CACHE_MB)
+    return megabytes(SLIDES_CACHE)
 
 
 class TileCache:

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import private_folder, sha256_of, sync_folder, sync_tree, write_whole
 from napari_pixcell.folders import cache_folder
-from napari_pixcell.preferences import megabytes
+from napari_pixcell.preferences import PICTURE, megabytes
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.resample import BLOCK, halve, level_sizes
 from napari_pixcell.untrusted import check_regular, read_json
 
 TILE = 512
-MEMORY_MB = 256.0
 KEPT_S = 14 * 24 * 3600
 SUFFIX = ".zarr"
 WHITE = 255
@@ -37,10 +36,9 @@ MISSING = 2**64 - 1
 def is_stored(size: tuple[int, int]) -> bool:
     """Whether an image of (height, width) px is generated on disk instead of in memory.
 
-    The limit is ``PIXCELL_PICTURE_MB``, then the preference ``picture MB``, then 256 MB (about
-    9,200 × 9,200 px).
+    The limit is :data:`~napari_pixcell.preferences.PICTURE`, by default about 9,200 × 9,200 px.
     """
-    return 3 * size[0] * size[1] > megabytes("PIXCELL_PICTURE_MB", "picture MB", MEMORY_MB)
+    return 3 * size[0] * size[1] > megabytes(PICTURE)
 
 
 def pictures_folder() -> Path:

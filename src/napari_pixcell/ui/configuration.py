@@ -13,22 +13,13 @@ from typing import Any
 from napari.settings import get_plugin_settings
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.preferences import preference, set_preference
+from napari_pixcell.preferences import SETTINGS, preference, set_preference
 
 log = logging.getLogger(__name__)
 
 PLUGIN = "napari-pixcell"
 # From group and key on the page to the name in preferences.json.
-NAMES = {
-    ("memory", "idle_minutes"): "idle minutes",
-    ("memory", "slides_mb"): "slides cache MB",
-    ("memory", "embeddings_mb"): "embeddings MB",
-    ("memory", "results_mb"): "results MB",
-    ("memory", "picture_mb"): "picture MB",
-    ("studio", "previews"): "previews",
-    ("studio", "save_sessions"): "save sessions",
-    ("studio", "compile"): "compile",
-}
+NAMES = {setting.page: setting.name for setting in SETTINGS if setting.page is not None}
 
 
 def link(apply: Callable[[str, Any], None], report: Callable[[str], None]) -> Callable[[], None]:

@@ -31,7 +31,7 @@ from napari_pixcell.files import UNFINISHED, private_folder, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_identity
-from napari_pixcell.preferences import megabytes
+from napari_pixcell.preferences import EMBEDDINGS, megabytes
 from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.content import pixels_stamp
 from napari_pixcell.slides.region import Region
@@ -40,7 +40,6 @@ from napari_pixcell.slides.slide import Slide
 log = logging.getLogger(__name__)
 
 FORMAT = 2  # increase it when the same pixels and weights yield other values
-LIMIT_MB = 200.0
 LARGEST_ENTRY = 64 * 2**20  # bytes; a region of 20,000 px a side by UNI2-h is 38 MB
 KEPT_WHEN_FULL = 0.9  # of the limit, so that not every new entry causes a sweep
 OLD_TEMPORARY = 3600.0  # seconds after which an unfinished file is a leftover of a crash
@@ -112,8 +111,8 @@ class EmbeddingCache:
     folder : Path, optional
         Folder of the entries. By default in the cache folder of the plugin.
     limit : int, optional
-        Bytes of all entries together; 0 switches the cache off. By default the MB in
-        ``PIXCELL_EMBEDDINGS_MB``, else in the preference ``embeddings MB``, else 200.
+        Bytes of all entries together; 0 switches the cache off. By default that of
+        :data:`~napari_pixcell.preferences.EMBEDDINGS`.
 
     Attributes
     ----------
@@ -124,7 +123,7 @@ class EmbeddingCache:
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
         self.folder = folder or cache_folder() / "embeddings"
         if limit is None:
-            limit = megabytes("PIXCELL_EMBEDDINGS_MB", "embeddings MB", LIMIT_MB)
+            limit = megabytes(EMBEDDINGS)
         self.limit = limit
         self.bytes: int | None = None
         self._lock = threading.Lock()

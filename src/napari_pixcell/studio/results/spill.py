@@ -16,11 +16,9 @@ from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import cache_folder
-from napari_pixcell.preferences import megabytes
+from napari_pixcell.preferences import RESULTS, RESULTS_DISK, megabytes
 from napari_pixcell.untrusted import MOST_ARRAY_BYTES, read_bounded, read_npy
 
-MEMORY_MB = 512.0
-DISK_MB = 2048.0
 KEPT_S = 7 * 24 * 3600  # files of a session that was killed
 GONE = (
     "The pixels of this variant are missing from the cache, or damaged. Generate it again with the "
@@ -31,17 +29,17 @@ GONE = (
 def memory_limit() -> int:
     """Return how many bytes of memory the pixels of variants without a star may use.
 
-    ``PIXCELL_RESULTS_MB``, then the preference ``results MB``, then 512 MB.
+    See :data:`~napari_pixcell.preferences.RESULTS`.
     """
-    return megabytes("PIXCELL_RESULTS_MB", "results MB", MEMORY_MB)
+    return megabytes(RESULTS)
 
 
 def disk_limit() -> int:
     """Return how many bytes they may use on disk.
 
-    ``PIXCELL_RESULTS_DISK_MB``, then the preference ``results disk MB``, then 2 GB.
+    See :data:`~napari_pixcell.preferences.RESULTS_DISK`.
     """
-    return megabytes("PIXCELL_RESULTS_DISK_MB", "results disk MB", DISK_MB)
+    return megabytes(RESULTS_DISK)
 
 
 def results_folder() -> Path:
