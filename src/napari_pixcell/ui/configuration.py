@@ -28,6 +28,7 @@ NAMES = {
     ("studio", "previews"): "previews",
     ("studio", "save_sessions"): "save sessions",
     ("studio", "compile"): "compile",
+    ("studio", "language"): "language",
 }
 
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.ui.arrange import single_shot
+from napari_pixcell.ui.language import use_language, wanted_language
 
 PLUGIN = "napari-pixcell"
 PUMP_MS = 40
@@ -47,6 +48,7 @@ class Docked(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._docked = False
+        use_language(wanted_language())
 
     def run(self, pump: Callable[[], Any], *release: Callable[[], Any]) -> None:
         """Start to pump events and to serve :meth:`refresh_soon`.
