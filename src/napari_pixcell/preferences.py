@@ -127,6 +127,12 @@ COMPILE = UserSetting(
     meaning="Compile the transformer's blocks, which needs a compiler. The variable switches this "
     "on with 1.",
 )
+LANGUAGE = UserSetting(
+    name="language",
+    page=("studio", "language"),
+    default="en",
+    meaning="Language of the studio: en or de.",
+)
 WEIGHTS = UserSetting(
     variable="PIXCELL_WEIGHTS",
     name="weights folder",
@@ -150,6 +156,7 @@ SETTINGS = (
     PREVIEWS,
     SAVE_SESSIONS,
     COMPILE,
+    LANGUAGE,
     WEIGHTS,
     SCHEDULER_TIMEOUT,
     UserSetting(

@@ -8,6 +8,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def sentence(words: str) -> str:
+    """Return words with a full stop, unless they end with a mark."""
+    return words if words[-1:] in (".", "!", "?", "…") else f"{words}."
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its natural unit: “40 s”, “3 min”, “2.5 h”."""
     if seconds < 90:

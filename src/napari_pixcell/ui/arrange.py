@@ -23,6 +23,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pixcell.ui.language import tr
+
 ARROW = QSize(11, 11)  # small, so that four of them fit side by side
 
 
@@ -32,8 +34,8 @@ class More(QWidget):
     def __init__(self, title: str, tip: str = "") -> None:
         super().__init__()
         self.button = QToolButton()
-        self.button.setText(title)
-        self.button.setToolTip(tip)
+        self.button.setText(tr(title))
+        self.button.setToolTip(tr(tip))
         self.button.setCheckable(True)
         self.button.setIconSize(ARROW)
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -119,14 +121,14 @@ def boxed(layout: QLayout) -> QWidget:
 
 def labelled(label: str, field: QWidget) -> QWidget:
     """Return a label and a field side by side."""
-    return boxed(row(QLabel(label), field, stretch=1))
+    return boxed(row(QLabel(tr(label)), field, stretch=1))
 
 
 def field_grid(*lines: tuple[str | QWidget, QWidget]) -> QGridLayout:
     """Return a grid with a label and a field in each line."""
     grid = tight_grid(None)
     for index, (label, field) in enumerate(lines):
-        grid.addWidget(QLabel(label) if isinstance(label, str) else label, index, 0)
+        grid.addWidget(QLabel(tr(label)) if isinstance(label, str) else label, index, 0)
         grid.addWidget(field, index, 1)
     grid.setColumnStretch(1, 1)
     return grid

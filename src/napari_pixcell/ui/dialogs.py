@@ -8,35 +8,38 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from napari_pixcell.ui.language import tr
+
 
 def ask_folder(parent: QWidget, title: str, act: Callable[[Path], Any], near: str = "") -> None:
     """Ask for a folder."""
-    _pass(QFileDialog.getExistingDirectory(parent, title, near), act)
+    _pass(QFileDialog.getExistingDirectory(parent, tr(title), near), act)
 
 
 def ask_new_folder(parent: QWidget, title: str, near: str, act: Callable[[Path], Any]) -> None:
     """Ask for a folder that need not exist; ``near`` is its suggested path."""
     options = QFileDialog.Option.DontConfirmOverwrite | QFileDialog.Option.ShowDirsOnly
-    _pass(QFileDialog.getSaveFileName(parent, title, near, "Folders (*)", options=options)[0], act)
+    title, kinds = tr(title), "Folders (*)"
+    _pass(QFileDialog.getSaveFileName(parent, title, near, kinds, options=options)[0], act)
 
 
 def ask_file(
     parent: QWidget | None, title: str, kinds: str, act: Callable[[Path], Any], near: str = ""
 ) -> None:
     """Ask for a file to open."""
-    _pass(QFileDialog.getOpenFileName(parent, title, near, kinds)[0], act)
+    _pass(QFileDialog.getOpenFileName(parent, tr(title), near, kinds)[0], act)
 
 
 def ask_target(
     parent: QWidget | None, title: str, near: str, kinds: str, act: Callable[[Path], Any]
 ) -> None:
     """Ask for a file to write; ``near`` is its suggested path."""
-    _pass(QFileDialog.getSaveFileName(parent, title, near, kinds)[0], act)
+    _pass(QFileDialog.getSaveFileName(parent, tr(title), near, kinds)[0], act)
 
 
 def ask_name(parent: QWidget, title: str, name: str, act: Callable[[str], Any]) -> None:
     """Ask for a name; ``name`` is the suggestion."""
-    text, given = QInputDialog.getText(parent, title, "Name", text=name)
+    text, given = QInputDialog.getText(parent, tr(title), tr("Name"), text=name)
     if given:
         act(text)
 
@@ -50,7 +53,7 @@ def ask_number(
     act: Callable[[float], Any],
 ) -> None:
     """Ask for a number with four decimals; ``value`` is the suggestion."""
-    number, given = QInputDialog.getDouble(parent, title, words, value, *limits, 4)
+    number, given = QInputDialog.getDouble(parent, tr(title), tr(words), value, *limits, 4)
     if given:
         act(number)
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.ui.arrange import single_shot
+from napari_pixcell.ui.language import use_language, wanted_language
 
 PLUGIN = "napari-pixcell"
 PUMP_MS = 40
@@ -48,6 +49,7 @@ class Docked(QWidget):
         super().__init__()
         self._docked = False
         self._moved = single_shot(self, 0, self._maybe_closed)
+        use_language(wanted_language())
 
     def run(self, pump: Callable[[], Any], *release: Callable[[], Any]) -> None:
         """Start to pump events and to serve :meth:`refresh_soon`.

@@ -13,6 +13,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.features import OpenFeatures
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_name
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, GREEN, PRIMARY, Text, allow, button
 
 COLUMNS = "Row", "x (px)", "y (px)"
@@ -63,17 +64,17 @@ class FeatureList(QDialog):
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
         self.session, self.features = session, session.features
-        self.setWindowTitle("Styles from features")
+        self.setWindowTitle(tr("Styles from features"))
         self.resize(*SIZE)
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText(FILTER)
-        self.filter.setAccessibleName("Find a patch by its row or position")
+        self.filter.setPlaceholderText(tr(FILTER))
+        self.filter.setAccessibleName(tr("Find a patch by its row or position"))
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(lambda _: self._fill())
         self.model_ = PatchModel()
         self.table = QTableView()
         self.table.setModel(self.model_)
-        self.table.setAccessibleName("Patches")
+        self.table.setAccessibleName(tr("Patches"))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.verticalHeader().hide()

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS
 from napari_pixcell.ui.sections.tools import TOOLS
 
@@ -77,10 +78,10 @@ NOTE = (
 def key_list() -> str:
     """Return all keys with their actions, as a table in Qt's HTML."""
     rows = "".join(
-        f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{key.words}</td></tr>"
+        f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{tr(key.words)}</td></tr>"
         for key in (*TABLE, *NATIVE, *ON_LAYOUT, *IN_REVIEW)
     )
-    return f"<table>{rows}</table><p>{NOTE}</p>"
+    return f"<table>{rows}</table><p>{tr(NOTE)}</p>"
 
 
 def extend_help(viewer: Viewer, about: str) -> Callable[[], None]:
@@ -88,7 +89,7 @@ def extend_help(viewer: Viewer, about: str) -> Callable[[], None]:
     menu = viewer.window.help_menu
 
     def add(title: str, words: str) -> QAction:
-        entry = menu.addAction(title)
+        entry = menu.addAction(tr(title))
         entry.triggered.connect(lambda *_: show_words(menu.window(), title, words))
         return entry
 
@@ -106,7 +107,7 @@ def show_words(parent: QWidget, title: str, words: str) -> QDialog:
     """Open a small window with a text that can be copied."""
     window = QDialog(parent)
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    window.setWindowTitle(title)
+    window.setWindowTitle(tr(title))
     text = QLabel(words)
     text.setWordWrap("\n" not in words)
     text.setStyleSheet("font-family: monospace;" if "\n" in words else "")

@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_pixcell.studio.datasets.outside import OutsideRuns
+from napari_pixcell.ui.language import tr
 
 LEAVE, STOP, STAY = "Leave it running", "Stop it", "Keep the window open"
 WINDOW, DOCK = "this window", "this dock. Open PixCell studio again to follow it"
@@ -42,7 +43,7 @@ class WindowGuard(QObject):
             return False
         assert self._window is not None
         box = _question(self._window, self._runs, WINDOW)
-        stay = box.addButton(STAY, QMessageBox.ButtonRole.RejectRole)
+        stay = box.addButton(tr(STAY), QMessageBox.ButtonRole.RejectRole)
         box.exec()
         if box.clickedButton() is stay:
             event.ignore()
@@ -78,18 +79,17 @@ def _question(window: QWidget, runs: OutsideRuns, without: str) -> QMessageBox:
     many = len(names) > 1
     said = f"{', '.join(names)} {'are' if many else 'is'} still being made."
     goes_on = f"{'They continue' if many else 'It continues'} without {without}."
-    box = QMessageBox(
-        QMessageBox.Icon.Question, "Datasets are being made", f"{said} {goes_on}", parent=window
-    )
-    box.addButton(LEAVE, QMessageBox.ButtonRole.AcceptRole)
-    box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
+    title, text = tr("Datasets are being made"), tr(f"{said} {goes_on}")
+    box = QMessageBox(QMessageBox.Icon.Question, title, text, parent=window)
+    box.addButton(tr(LEAVE), QMessageBox.ButtonRole.AcceptRole)
+    box.addButton(tr(STOP), QMessageBox.ButtonRole.DestructiveRole)
     return box
 
 
 def _act(box: QMessageBox, runs: OutsideRuns) -> Callable[..., None]:
     def act(*_: object) -> None:
         clicked = box.clickedButton()
-        if clicked is not None and clicked.text() == STOP:
+        if clicked is not None and clicked.text() == tr(STOP):
             runs.stop_own()
         box.deleteLater()
 

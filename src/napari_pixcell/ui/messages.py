@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, GREEN, PADDING, Text, button, tool_button
 
 
@@ -89,7 +90,7 @@ class Messages(QWidget):
         spoken = bool(self.problem.text() or self.note.text())
         self.state.say("" if spoken else state)
         self._act, self._put_away = act or _nothing, dismiss or _nothing
-        self.action.setText(action)
+        self.action.setText(tr(action))
         self.action.setVisible(bool(spoken and action))
         self.dismiss.setVisible(bool(spoken and dismiss is not None))
 

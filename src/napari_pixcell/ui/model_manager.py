@@ -24,6 +24,7 @@ from napari_pixcell.studio.model_manager import ModelRow
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, GREEN, Text, allow, button, number
 from napari_pixcell.words import counted, file_size
 
@@ -37,10 +38,11 @@ class ModelManager(QDialog):
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
         self.session, self.shelf = session, session.models.manager
-        self.setWindowTitle("PixCell models")
+        self.setWindowTitle(tr("PixCell models"))
         self.resize(940, 680)
         self.table = QTreeWidget()
         self.table.setHeaderLabels(COLUMNS)
+        self.table.setAccessibleName(tr("Models"))
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setStyleSheet("QTreeWidget::item { padding: 4px; }")
@@ -90,9 +92,10 @@ class ModelManager(QDialog):
         tip = "Unload the model after this time; “Memory and preferences…” unloads it at once"
         unit, minutes = " minutes without a request", round(idle_minutes())
         self.idle = number(0, 600, tip, unit=unit, value=minutes)
-        self.idle.setSpecialValueText("never")
+        self.idle.setSpecialValueText(tr("never"))
+        self.idle.setAccessibleName(tr("Unload model after"))
         self.idle.valueChanged.connect(shelf.unload_after)
-        idle = row(QLabel("Unload model after"), self.idle)
+        idle = row(QLabel(tr("Unload model after")), self.idle)
         idle.addStretch(1)
         progress = row(self.bar, self.cancel_button, stretch=0)
         texts = (self.state, self.problem, self.note)

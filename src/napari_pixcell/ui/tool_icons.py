@@ -10,6 +10,8 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtWidgets import QToolButton
 
+from napari_pixcell.ui.language import tr
+
 SIDE, SHARP = 22, 2  # px of an icon, and pixels drawn for each
 SMALL = 16  # px of an icon without text below
 DIMMED = 110  # opacity of a disabled icon, of 255
@@ -94,8 +96,8 @@ def icon_button(
 ) -> IconButton:
     """Return a small button without text; screen readers call it ``words``."""
     made = IconButton(drawing)
-    made.setToolTip(tip)
-    made.setAccessibleName(words)
+    made.setToolTip(tr(tip))
+    made.setAccessibleName(tr(words))
     made.setCheckable(checkable)
     made.setIconSize(QSize(SMALL, SMALL))
     made.setStyleSheet(STYLE)

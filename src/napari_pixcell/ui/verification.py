@@ -22,6 +22,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.verifying import SECTION
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_folder, ask_target
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.widgets import AMBER, GREEN, RED, Bar, Text, allow, button, readable
 
@@ -44,7 +45,7 @@ class VerificationDialog(QDialog):
     def __init__(self, session: Session, family: Family, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Verify {family.title}")
+        self.setWindowTitle(tr(f"Verify {family.title}"))
         self.resize(760, 560)
         self.session, self.family = session, family
         verification = session.verification
@@ -62,7 +63,7 @@ class VerificationDialog(QDialog):
         self.table.setRootIsDecorated(False)
         self.table.setWordWrap(True)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setAccessibleName("Checks")
+        self.table.setAccessibleName(tr("Checks"))
         self.table.currentItemChanged.connect(lambda *_: self._explain())
         self.meaning = Text(lines=3)
         self.messages = Messages(session, SECTION)

@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.ui.arrange import slim
+from napari_pixcell.ui.language import tr
 
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
@@ -84,13 +85,14 @@ class Text(QLabel):
         self._colour, self._small = colour, small
         if colour or small:
             self.tint(colour)
-        self.setText(text)
+        self.setText(tr(text))
         if lines:
             self.setAlignment(Qt.AlignmentFlag.AlignTop)
         elif not text:  # showing a label that has no parent yet would open a window
             self.hide()
 
     def say(self, text: str) -> None:
+        text = tr(text)
         if text != self.text():
             self.setText(text)
         if not self._lines:
@@ -189,9 +191,9 @@ class Bar(QProgressBar):
 
 def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPushButton:
     """Return a push button that calls ``act``."""
-    made = QPushButton(text)
+    made = QPushButton(tr(text))
     made.setStyleSheet(EVEN)
-    made.setToolTip(tip)
+    made.setToolTip(tr(tip))
     made.setObjectName(name or text)
     made.clicked.connect(lambda *_: act())
     return made
@@ -200,17 +202,17 @@ def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPush
 def tool_button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QToolButton:
     """Return a small button that calls ``act``; screen readers call it ``name`` or its tooltip."""
     made = QToolButton()
-    made.setText(text)
-    made.setToolTip(tip)
-    made.setAccessibleName(name or tip)
+    made.setText(tr(text))
+    made.setToolTip(tr(tip))
+    made.setAccessibleName(tr(name or tip))
     made.clicked.connect(lambda *_: act())
     return made
 
 
 def check_box(text: str, tip: str) -> QCheckBox:
     """Return a check box."""
-    made = QCheckBox(text)
-    made.setToolTip(tip)
+    made = QCheckBox(tr(text))
+    made.setToolTip(tr(tip))
     return made
 
 
@@ -219,12 +221,12 @@ def combo(
 ) -> QComboBox:
     """Return a combo box of any width, with pairs of text and value or a dict of value to text."""
     made = QComboBox()
-    made.setToolTip(tip)
-    made.setAccessibleName(name)
+    made.setToolTip(tr(tip))
+    made.setAccessibleName(tr(name))
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     if isinstance(choices, dict):
         choices = [(text, value) for value, text in choices.items()]
-    offer(made, choices)
+    offer(made, [(tr(text), value) for text, value in choices])
     return made
 
 
@@ -244,8 +246,8 @@ def slider(low: float, high: float, tip: str, name: str = "") -> QLabeledDoubleS
     made.setRange(low, high)
     made.setDecimals(2)
     made.setSingleStep((high - low) / 20)
-    made.setToolTip(tip)
-    made.setAccessibleName(name)
+    made.setToolTip(tr(tip))
+    made.setAccessibleName(tr(name))
     return made
 
 
@@ -267,9 +269,9 @@ def number(
         made.setDecimals(decimals)
     made.setRange(low, high)
     made.setSingleStep(step)
-    made.setPrefix(before)
-    made.setSuffix(unit)
-    made.setToolTip(tip)
+    made.setPrefix(tr(before))
+    made.setSuffix(tr(unit))
+    made.setToolTip(tr(tip))
     if value is not None:
         made.setValue(value)
     if width is not None:
@@ -287,6 +289,7 @@ def allow(widget: Any, reason: str) -> None:
     reason : str
         Why it is disabled; empty to enable it.
     """
+    reason = tr(reason)
     tip, shown = widget.toolTip(), widget.property(WHY) or ""
     if shown:
         tip = tip.removeprefix(f"{shown}\n")
@@ -329,7 +332,8 @@ def name_for_readers(root: QWidget) -> None:
     """Name each field without text for screen readers, by the first line of its tooltip."""
     for widget in root.findChildren(QWidget):
         if isinstance(widget, FIELDS) and not widget.accessibleName():
-            widget.setAccessibleName(widget.toolTip().partition("\n")[0])
+            tip = widget.toolTip().removeprefix(f"{widget.property(WHY) or ''}\n")
+            widget.setAccessibleName(tip.partition("\n")[0])
 
 
 def whole_pixmap(image: NDArray[np.uint8]) -> QPixmap:
@@ -371,7 +375,7 @@ class ThumbnailView(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName(name)
+        self.setAccessibleName(tr(name))
         self.setStyleSheet("QListView { background: transparent; padding: 0; }")
 
     def selected_rows(self) -> list[int]:

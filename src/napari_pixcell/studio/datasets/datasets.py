@@ -38,6 +38,7 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.words import sentence
 
 if TYPE_CHECKING:
     from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
@@ -213,7 +214,7 @@ class Datasets:
 
         problem, slide = self.why_not(), self.slides.current
         if problem:
-            raise PixCellError(f"{problem}.")
+            raise PixCellError(sentence(problem))
         file = None
         if slide is not None and slide.path is not None:
             file = {"slide": str(slide.path.absolute()), "mpp": slide.mpp}

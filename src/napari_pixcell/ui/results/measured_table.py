@@ -11,6 +11,7 @@ from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_pixcell.studio.measures import Measured, Measures
+from napari_pixcell.ui.language import tr
 
 NONE = "–"
 POSITIVE = "Nuclei of class 1+ or higher, as a share of all"
@@ -79,7 +80,7 @@ class MeasuredModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column():
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _about(row)
+            return tr(_about(row))
         return None
 
     def headerData(
@@ -87,9 +88,9 @@ class MeasuredModel(QAbstractTableModel):
     ) -> Any:
         if orientation == Qt.Orientation.Horizontal:
             if role == Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section][0]
+                return tr(COLUMNS[section][0])
             if role == Qt.ItemDataRole.ToolTipRole:
-                return COLUMNS[section][1]
+                return tr(COLUMNS[section][1])
         return None
 
 
@@ -106,8 +107,10 @@ class MeasuredTable(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setCornerButtonEnabled(False)
-        self.setAccessibleName("IHC measurements")
-        self.setToolTip("Click a row to colour its nuclei. Ctrl+C copies and Delete removes rows.")
+        self.setAccessibleName(tr("IHC measurements"))
+        self.setToolTip(
+            tr("Click a row to colour its nuclei. Ctrl+C copies and Delete removes rows.")
+        )
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
         header = self.horizontalHeader()

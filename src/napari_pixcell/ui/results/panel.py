@@ -16,6 +16,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, keep_room, pop_up, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.results.queue import QueueList
 from napari_pixcell.ui.results.strip import Strip
@@ -58,7 +59,7 @@ class ResultsPanel(QWidget):
         on_edit(self.swipe, gallery.swipe.switch)
         self.divider = QSlider(Qt.Orientation.Horizontal)
         self.divider.setRange(0, FINE)
-        self.divider.setToolTip("Position of the divider")
+        self.divider.setToolTip(tr("Position of the divider"))
         self.divider.setFixedWidth(DIVIDER_PX)
         on_edit(self.divider, lambda value: gallery.swipe.move(value / FINE))
         tip = "Write images, masks and their records to a folder"
@@ -66,7 +67,7 @@ class ResultsPanel(QWidget):
         research = Text(RESEARCH, small=True)
         research.setWordWrap(False)
         keep_room(self.swipe, self.divider, self.export_button)
-        research.setToolTip(about)
+        research.setToolTip(tr(about))
         self.hint = Text(EMPTY)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.strip = Strip(gallery, session.background, session.grids.caption)
@@ -159,11 +160,11 @@ def result_menu(parent: QWidget, session: Session, results: Sequence[Result]) ->
     one, several = results[0], len(results) > 1
     count = f" {len(results)} variants" if several else ""
     star = "Remove star" if starred else f"Star{count}"
-    menu.addAction(star, lambda: gallery.star(list(results), not starred))
+    menu.addAction(tr(star), lambda: gallery.star(list(results), not starred))
     if not several:
         _add_single(menu, session, one)
     menu.addSeparator()
-    menu.addAction(f"Discard{count}", lambda: gallery.discard(*results))
+    menu.addAction(tr(f"Discard{count}"), lambda: gallery.discard(*results))
     return menu
 
 
@@ -171,17 +172,17 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
     settings, gallery, request = session.settings, session.gallery, result.record.request
     looked = gallery.looked
     if looked is not None and looked is not result and looked.target.number == result.target.number:
-        menu.addAction("Swipe against visible variant", lambda: gallery.swipe_against(result))
+        menu.addAction(tr("Swipe against visible variant"), lambda: gallery.swipe_against(result))
     menu.addSeparator()
-    menu.addAction("Use these settings", lambda: settings.use(request))
-    menu.addAction("Use this seed", lambda: settings.repeat_seed(result.seed))
-    menu.addAction("Use as style", lambda: session.styles.add_variant(result))
+    menu.addAction(tr("Use these settings"), lambda: settings.use(request))
+    menu.addAction(tr("Use this seed"), lambda: settings.repeat_seed(result.seed))
+    menu.addAction(tr("Use as style"), lambda: session.styles.add_variant(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()
     if clipboard is not None:
-        menu.addAction("Copy seed", lambda: clipboard.setText(str(result.seed)))
-        menu.addAction("Copy record", lambda: clipboard.setText(record_text(session, result)))
-    menu.addAction("Save image…", lambda: _save(menu.parentWidget(), session, result))
+        menu.addAction(tr("Copy seed"), lambda: clipboard.setText(str(result.seed)))
+        menu.addAction(tr("Copy record"), lambda: clipboard.setText(record_text(session, result)))
+    menu.addAction(tr("Save image…"), lambda: _save(menu.parentWidget(), session, result))
 
 
 def record_text(session: Session, result: Result) -> str:

@@ -11,6 +11,7 @@ from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row, scrolled, show_all
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, ShortLabel, Text, allow, tool_button
 
 LEAST_PX = 40  # of the rows
@@ -119,10 +120,10 @@ class QueueRow(QWidget):
         state = " · ".join([job.sentence(), *job.remarks])
         self.state.say(state)
         self.state.tint(AMBER if job.state == "failed" else "")
-        self.setToolTip(f"{job.name}: {job.summary()}\n{state}")
+        self.setToolTip(tr(f"{job.name}: {job.summary()}\n{state}"))
         self.front.setVisible(job in waiting[1:])
         self.again.setVisible(job.state in ("failed", "cancelled") and bool(job.rest()))
-        self.stop.setToolTip("Remove this job from the list" if job.over else "Cancel this job")
+        self.stop.setToolTip(tr("Remove this job from the list" if job.over else "Cancel this job"))
         allow(self.stop, "Already cancelling" if job.cancelled and not job.over else "")
 
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import row
 from napari_pixcell.ui.dialogs import ask_target
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import button, whole_pixmap
 
 FRAME, FOOT = 30, 44  # px around the sheet, and below it
@@ -27,12 +28,12 @@ class SheetWindow(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Synthetic · {title}")
+        self.setWindowTitle(tr(f"Synthetic · {title}"))
         self.session, self.sheet = session, sheet
         picture = QLabel()
         shown = _fitting(whole_pixmap(sheet), self._room())
         picture.setPixmap(shown)
-        picture.setAccessibleName(f"Sheet of {title}")
+        picture.setAccessibleName(tr(f"Sheet of {title}"))
         scroll = QScrollArea()
         scroll.setWidget(picture)
         self.state = QLabel()
@@ -56,7 +57,7 @@ class SheetWindow(QDialog):
 
     def _show(self, text: str) -> None:
         try:
-            self.state.setText(text)
+            self.state.setText(tr(text))
         except RuntimeError:  # the window has been closed
             self.session.notices.note("generate", text)
 

@@ -13,6 +13,7 @@ from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.arrange import single_shot
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
 from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
@@ -53,7 +54,7 @@ class StripDelegate(QStyledItemDelegate):
             painter.fillRect(card, TITLE_BACK)
             left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             flags = int(left) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(card.adjusted(6, 2, -2, -2), flags, cell.text)
+            painter.drawText(card.adjusted(6, 2, -2, -2), flags, tr(cell.text))
             painter.restore()
             return
         over = bool(option.state & QStyle.StateFlag.State_MouseOver)

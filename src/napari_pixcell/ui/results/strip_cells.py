@@ -17,6 +17,7 @@ from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import pixmap, thinned
 
 SIDE = 96  # px of a thumbnail
@@ -57,9 +58,9 @@ class StripModel(QAbstractListModel):
             return None
         cell = self.cells[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return cell.text
+            return tr(cell.text)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return cell.tip
+            return tr(cell.tip)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             starred = cell.kind == "variant" and cell.result.starred
             states = [w for w, on in (("shown", self.is_on(cell)), ("starred", starred)) if on]

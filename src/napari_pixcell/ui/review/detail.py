@@ -21,6 +21,7 @@ from napari_pixcell.studio.review.captions import (
 from napari_pixcell.studio.review.open_dataset import PARTIAL, PLACED, WRONG
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.arrange import column, row, scrolled
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.review.thumbnails import MARKS, draw_fitted
 from napari_pixcell.ui.widgets import AMBER, Text, allow, check_box
 
@@ -40,7 +41,7 @@ class PairView(QWidget):
         super().__init__()
         self.review = review
         self.setMinimumSize(LEAST, LEAST)
-        self.setAccessibleName("Current pair")
+        self.setAccessibleName(tr("Current pair"))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         review = self.review
@@ -56,7 +57,7 @@ class PairView(QWidget):
         painter = QPainter(self)
         if array is UNREADABLE:
             centre = Qt.AlignmentFlag.AlignCenter
-            painter.drawText(self.rect(), centre, "Cannot read the files\nof this pair")
+            painter.drawText(self.rect(), centre, tr("Cannot read the files\nof this pair"))
         elif array is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             drawn = draw_fitted(painter, array, room, self.rect().center())
@@ -113,7 +114,7 @@ class Detail(QWidget):
         lines = score_lines(columns, position, checks)
         rows = (LINE.format(gap=GAP, title=escape(one.title), one=one) for one in lines)
         self.scores.say(f"{TABLE}{''.join(rows)}</table>" if lines else "No scores")
-        self.scores.setToolTip("\n".join(f"{one.title}: {one.meaning}" for one in lines))
+        self.scores.setToolTip("\n".join(f"{tr(one.title)}: {tr(one.meaning)}" for one in lines))
 
 
 def _legend(counts: NucleusCounts | None, coloured: bool) -> str:

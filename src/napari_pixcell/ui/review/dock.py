@@ -25,6 +25,7 @@ from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.docked import Docked, find_or_open
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
@@ -118,10 +119,11 @@ class ReviewPairs(Docked):
         if columns is not None and len(columns):
             self.counts.say(counts(columns, review.codes))
             number = used(columns, review.codes)
-            self.counts.setToolTip(
+            tip = (
                 f"{counted(number, 'pair')} {'is' if number == 1 else 'are'} used: those accepted, "
                 "and those that pass the checks and are not rejected"
             )
+            self.counts.setToolTip(tr(tip))
             self.none.say("" if len(review.order) else NONE_LISTED)
         else:
             self.counts.say("")

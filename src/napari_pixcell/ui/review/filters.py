@@ -11,6 +11,7 @@ from napari_pixcell.studio.review.captions import SORTS
 from napari_pixcell.studio.review.columns import CELLS, NUMBER, SHOW, shown
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import allow, button, combo, offer
 
 ALL = -1  # of the styles
@@ -61,7 +62,7 @@ class ReviewFilters(QWidget):
         self.style_.setVisible(len(opened.styles) > 1)
         sorts = [(SORTS[name], name) for name in (NUMBER, CELLS, *known)]
         _fill(self.sort, sorts, wanted.sort)
-        self.direction.setText(HIGHEST if wanted.highest_first else LOWEST)
+        self.direction.setText(tr(HIGHEST if wanted.highest_first else LOWEST))
 
     def _reverse(self) -> None:
         self.review.want(highest_first=not self.review.wanted.highest_first)
@@ -77,6 +78,7 @@ def _fill(box: QComboBox, entries: Sequence[tuple[str, object]], chosen: object)
         if box.count() != len(entries):
             offer(box, entries)
         for at, (words, value) in enumerate(entries):
+            words = tr(words)
             if box.itemText(at) != words or box.itemData(at) != value:
                 box.setItemText(at, words)
                 box.setItemData(at, value)

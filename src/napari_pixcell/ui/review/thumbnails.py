@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionV
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
 from napari_pixcell.studio.review.captions import caption, flag_sentences, pair_words
 from napari_pixcell.studio.review.review import Review
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, BLUE
 
 SIDE = 88  # px of a thumbnail
@@ -141,7 +142,7 @@ class PairDelegate(QStyledItemDelegate):
         if array is None or array is UNREADABLE:
             painter.fillRect(spot, EMPTY)
             if array is UNREADABLE:
-                painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, "cannot\nbe read")
+                painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, tr("cannot\nbe read"))
             return
         draw_fitted(painter, array, SIDE, spot.center())
 

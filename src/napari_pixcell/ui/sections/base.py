@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, Q
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, fold, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.widgets import Text
 
@@ -46,8 +47,8 @@ class Section(QWidget):
         self.session, self.key, self.title = session, key, title
         self._summary = ""
         self.header = QToolButton()
-        self.header.setText(title)
-        self.header.setToolTip("Fold or unfold this section")
+        self.header.setText(tr(title))
+        self.header.setToolTip(tr("Fold or unfold this section"))
         self.header.setCheckable(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -137,8 +138,10 @@ class Section(QWidget):
 
     def _name(self) -> None:
         """Name the header, with a summary of what is folded away if there is room."""
-        text = self.title
+        text = tr(self.title)
         if not self.header.isChecked() and self._summary:
             font, end = self.header.fontMetrics(), Qt.TextElideMode.ElideRight
-            text = font.elidedText(f"{text}   {self._summary}", end, self.header.width() - ARROW)
+            text = font.elidedText(
+                f"{text}   {tr(self._summary)}", end, self.header.width() - ARROW
+            )
         self.header.setText(text)

@@ -17,13 +17,14 @@ from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.dialogs import ask_folder, ask_new_folder
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.dataset_place import PlacePanel
 from napari_pixcell.ui.sections.dataset_runs import RunRows
 from napari_pixcell.ui.sections.form import Form, choice, flag, integer, text
 from napari_pixcell.ui.widgets import Text, allow, button
-from napari_pixcell.words import counted, duration, file_size
+from napari_pixcell.words import counted, duration, file_size, sentence
 
 FIELDS = {
     "name": text("Name", "Name of the dataset, stored in its files", "Dataset"),
@@ -85,7 +86,7 @@ class DatasetSection(Section):
         self.report_button = button("Write report", tip, self.write_report)
         tip = "Write the accepted pairs in the format of another program"
         self.convert_button = button("Convert", tip, lambda: None)
-        self.hold_out = QAction("Hold out 20 % for validation")
+        self.hold_out = QAction(tr("Hold out 20 % for validation"))
         self.hold_out.setCheckable(True)
         self.convert_button.setMenu(self._formats())
         self.add(self.review_button, self.report_button, self.convert_button)
@@ -99,9 +100,9 @@ class DatasetSection(Section):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for kind, words in FORMATS.items():
-            action = menu.addAction(words.partition(":")[0])
+            action = menu.addAction(tr(words.partition(":")[0]))
             assert action is not None
-            action.setToolTip(words)
+            action.setToolTip(tr(words))
             action.triggered.connect(lambda *_, kind=kind: self.choose_format(kind))
         menu.addSeparator()
         menu.addAction(self.hold_out)
@@ -117,7 +118,7 @@ class DatasetSection(Section):
         for name in ("layouts", "pairing", "repair", "drop_wrong"):
             allow(self.form[name], reason)
         problem = datasets.why_not()
-        self.outlook.say(self._outlook() or f"{problem}.")
+        self.outlook.say(self._outlook() or sentence(problem))
         self.place.refresh()
         self.runs.refresh()
         lacking = datasets.outside.why_not() or datasets.outside.busy

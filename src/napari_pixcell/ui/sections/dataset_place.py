@@ -9,6 +9,7 @@ from napari_pixcell.studio.datasets.place import CLUSTER, HERE, MOST_PROCESSES, 
 from napari_pixcell.ui.arrange import boxed, column, row
 from napari_pixcell.ui.bind import bind
 from napari_pixcell.ui.dialogs import ask_file
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import AMBER, Text, button, combo, number
 
 NARROW = 74  # px of a spin box
@@ -26,16 +27,16 @@ class PlacePanel(QWidget):
         self.where = combo(tip, places, "Where to make it")
         tip = "Number of processes. Each loads the models"
         self.processes = number(1, MOST_PROCESSES, tip, width=NARROW)
-        self.processes.setAccessibleName("Number of processes")
+        self.processes.setAccessibleName(tr("Number of processes"))
         self.processes.setFixedWidth(NARROW)
         tip = "Numbers of the GPUs, such as 1,2. Without any: all but GPU 0, which the window uses"
         self.gpus = QLineEdit()
-        self.gpus.setToolTip(tip)
-        self.gpus.setAccessibleName("GPUs")
+        self.gpus.setToolTip(tr(tip))
+        self.gpus.setAccessibleName(tr("GPUs"))
         tip = "A cluster file (cluster.toml), or the address of a Dask scheduler"
         self.cluster = QLineEdit()
-        self.cluster.setToolTip(tip)
-        self.cluster.setAccessibleName("Cluster file or scheduler")
+        self.cluster.setToolTip(tr(tip))
+        self.cluster.setAccessibleName(tr("Cluster file or scheduler"))
         self.cluster.setPlaceholderText("cluster.toml or tcp://host:8786")
         tip = "Choose a cluster file"
         self.choose_button = button("Choose…", tip, self.choose)
@@ -43,10 +44,10 @@ class PlacePanel(QWidget):
         bind(self.processes, place, "processes")
         bind(self.gpus, place, "gpus")
         bind(self.cluster, place, "cluster")
-        self._gpu_line = boxed(row(QLabel("GPUs"), self.gpus, stretch=1))
+        self._gpu_line = boxed(row(QLabel(tr("GPUs")), self.gpus, stretch=1))
         self._cluster_line = boxed(row(self.cluster, self.choose_button, stretch=0))
         self.meaning = Text(small=True)
-        line = row(QLabel("Where"), self.where, self.processes, stretch=1)
+        line = row(QLabel(tr("Where")), self.where, self.processes, stretch=1)
         line.setSpacing(3)  # the longest entry needs the width
         column(self, line, self._gpu_line, self._cluster_line, self.meaning, spacing=3)
 

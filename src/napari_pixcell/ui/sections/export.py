@@ -8,6 +8,7 @@ from napari_pixcell.engine.record import NEUTRAL
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.widgets import allow, button, check_box
 from napari_pixcell.words import counted
@@ -21,13 +22,13 @@ class ExportSection(Section):
         self.name = QLineEdit()
         self.name.setObjectName("export name")
         self.name.setToolTip(
-            "Used in file names and records. Enter nothing that could identify a patient."
+            tr("Used in file names and records. Enter nothing that could identify a patient.")
         )
         self.name.setPlaceholderText(NEUTRAL)
         self.name.textEdited.connect(lambda text: setattr(session.exporter, "name", text))
         tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
         self.export_button = button("Export variants…", tip, self.choose)
-        self.add(QLabel("Name"), self.name, stretch=1)
+        self.add(QLabel(tr("Name")), self.name, stretch=1)
         self.stack(self.export_button)
         self.starred_only = check_box("Starred only (★)", "Export only the variants with a star")
         on_edit(self.starred_only, self._choose_starred)
@@ -54,7 +55,7 @@ class ExportSection(Section):
         else:
             starred = "starred " if all(result.starred for result in results) else ""
             text = f"Export {counted(len(results), starred + ('image' if alone else 'pair'))}…"
-        self.export_button.setText(text)
+        self.export_button.setText(tr(text))
         allow(self.export_button, session.exporter.why_not())
         action = "Choose another folder…" if self.problem_now() else ""
         maskless = "Images generated without a layout have no mask." if alone else ""

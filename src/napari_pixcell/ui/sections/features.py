@@ -9,6 +9,7 @@ from napari_pixcell.studio.styles.features import OpenFeatures
 from napari_pixcell.ui.arrange import column, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.feature_list import FeatureList
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Bar, ShortLabel, Text, allow, button, check_box, tool_button
 from napari_pixcell.words import counted
@@ -37,7 +38,7 @@ class FeaturesPanel(QWidget):
         self.list_button = button("List…", "Choose a patch by its row or position", self.open_list)
         tip = "Search the file for patches like the one chosen last; nothing is embedded"
         self.find_button = button("Find similar", tip, session.similar.find_patch, "similar patch")
-        self.find_button.setAccessibleName("Find patches similar to the one chosen last")
+        self.find_button.setAccessibleName(tr("Find patches similar to the one chosen last"))
         buttons = row(self.map_box, self.pick_button, self.list_button, self.find_button)
         buttons.addStretch(1)
         head = row(self.name, self.close_button, stretch=0)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QGridLayout, QLabel, QSi
 
 from napari_pixcell.ui.arrange import show_all, slim
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 
 NARROW = 74  # px of a spin box
 Options = dict[str, Any]  # of magicgui.widgets.create_widget, and those that Form takes out
@@ -85,12 +86,17 @@ class Form(QWidget):
     def _add(self, name: str, options: Options, span: int) -> None:
         beside, label = options.pop("beside", ""), options.pop("label", "")
         placeholder = options.pop("placeholder", "")
+        for key in ("text", "tooltip"):
+            if key in options:
+                options[key] = tr(options[key])
+        if "choices" in options:
+            options["choices"] = [(tr(words), value) for words, value in options["choices"]]
         made = create_widget(getattr(self._settings, name), name=name, options=options)
         field = made.native
         field.setObjectName(name)
-        field.setAccessibleName(label)
+        field.setAccessibleName(tr(label))
         if placeholder:
-            field.setPlaceholderText(placeholder)
+            field.setPlaceholderText(tr(placeholder))
         if isinstance(field, QAbstractSpinBox):
             slim(field, NARROW)
         if isinstance(field, QComboBox):
@@ -102,7 +108,7 @@ class Form(QWidget):
         elif not label:  # a check box has its own text
             self._grid.addWidget(field, line, 0, 1, 3)
         else:
-            self._labels[name] = QLabel(label)
+            self._labels[name] = QLabel(tr(label))
             self._grid.addWidget(self._labels[name], line, 0)
             self._grid.addWidget(field, line, 1, 1, span)
 

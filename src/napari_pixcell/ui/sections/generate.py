@@ -14,6 +14,7 @@ from napari_pixcell.models.families import is_stain
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import Folds, More, field_grid, keep_room, show_all, slim
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.grid import GridPanel
@@ -48,17 +49,17 @@ class GenerateSection(Section):
         self.speed = QComboBox()
         self.speed.setMinimumWidth(88)
         for index, preset in enumerate(PRESETS.values()):
-            self.speed.addItem(preset.title, preset.name)
+            self.speed.addItem(tr(preset.title), preset.name)
             self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
         self.colours = QComboBox()
         for index, name in enumerate(COLOUR_MATCHES):
-            self.colours.addItem(name.capitalize(), name)
+            self.colours.addItem(tr(name.capitalize()), name)
             self.colours.setItemData(index, COLOURS[name], Qt.ItemDataRole.ToolTipRole)
         on_edit(self.colours, lambda name: setattr(settings, "colour_match", name))
         self.seed = QLargeIntSpinBox()
         slim(self.seed, 118)
         self.seed.setRange(0, MAX_SEED)
-        self.seed.setToolTip("Seed of the first variant. It reproduces an image exactly.")
+        self.seed.setToolTip(tr("Seed of the first variant. It reproduces an image exactly."))
         tip = "Draw a random seed now"
         self.new_seed = icon_button("die", "Draw a random seed", tip, settings.new_seed)
         self.keep_seed = icon_button("lock", "Keep the seed", KEEP, checkable=True)
@@ -68,9 +69,9 @@ class GenerateSection(Section):
         self.keep_live = button("Keep preview", tip, session.queue.keep_live)
         keep_room(self.keep_live)
         self.repair = check_box("Repair nuclei", REPAIR)
-        self.colours_label = QLabel("Colours")
-        self.add(QLabel("Variants"), self.count, QLabel("Speed"), self.speed, stretch=3)
-        self.add(QLabel("Seed"), self.seed, self.new_seed, self.keep_seed, stretch=1)
+        self.colours_label = QLabel(tr("Colours"))
+        self.add(QLabel(tr("Variants")), self.count, QLabel(tr("Speed")), self.speed, stretch=3)
+        self.add(QLabel(tr("Seed")), self.seed, self.new_seed, self.keep_seed, stretch=1)
         self.add(self.colours_label, self.colours, self.repair, stretch=1)
         self.add(self.live, self.keep_live).addStretch(1)
 
@@ -88,7 +89,12 @@ class GenerateSection(Section):
         self.seconds = number(0, 3600, tip)
         self._bind()
         self.more = More("Steps", "Denoising steps, guidance and previews")
-        self.limits = QLabel("Repair rounds"), self.rounds, QLabel("Repair time in s"), self.seconds
+        self.limits = (
+            QLabel(tr("Repair rounds")),
+            self.rounds,
+            QLabel(tr("Repair time in s")),
+            self.seconds,
+        )
         steps, guidance = ("Denoising steps", self.steps), ("Guidance scale", self.guidance)
         until = ("Layout acts until", self.until)
         fields = field_grid(steps, guidance, until, self.limits[:2], self.limits[2:])
@@ -117,13 +123,13 @@ class GenerateSection(Section):
     def refresh(self) -> None:
         session, settings = self.session, self.session.settings
         generator = session.generator
-        self.speed.setToolTip(get_preset(settings.preset).text)
+        self.speed.setToolTip(tr(get_preset(settings.preset).text))
         set_quietly(self.guidance, settings.guidance_with(generator.with_layout))
         set_quietly(self.live, generator.live.on)
         allow(self.live, "" if generator.live.on else generator.why_no_live())
         self.keep_live.setVisible(session.queue.live is not None)
         set_quietly(self.colours, settings.colour_setting)
-        self.colours.setToolTip(COLOURS[settings.colour_setting])
+        self.colours.setToolTip(tr(COLOURS[settings.colour_setting]))
         stained = is_stain(settings.model)
         allow(self.colours, "A virtual stain has colours of its own" if stained else "")
         for part in (self.start, self.grid):

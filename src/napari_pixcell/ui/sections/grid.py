@@ -12,6 +12,7 @@ from napari_pixcell.studio.generation.grids import Grid
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.arrange import More, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.form import Form, Options, integer, text
 from napari_pixcell.ui.widgets import AMBER, Text, allow, button
@@ -66,7 +67,7 @@ class GridPanel(More):
         self.show_sheet.setVisible(grid is not None)
         allow(self.show_sheet, "" if made else "No image of the grid is ready yet")
         if grid is not None:
-            self.show_sheet.setText(f"Show sheet ({made} of {grid.sweep.count})")
+            self.show_sheet.setText(tr(f"Show sheet ({made} of {grid.sweep.count})"))
 
     def _show(self) -> None:
         session, grid = self.session, self.session.grids.last

@@ -11,6 +11,7 @@ from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import More, field_grid, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import Bar, allow, button, combo, number, offer, slider
 
 LABELS = {
@@ -86,7 +87,7 @@ class InventPanel(More):
         if making is not None:
             self.bar.advance(making.done, making.total)
         others = [(f"cells of {r.name}", r.number) for r in session.regions.current if r.cells]
-        offer(self.like, [("custom values", OWN), *others])
+        offer(self.like, [(tr("custom values"), OWN), *others])
         if not invention.busy:
             set_quietly(self.like, OWN)
         for name, field in self.fields.items():

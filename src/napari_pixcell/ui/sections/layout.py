@@ -12,6 +12,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import Folds, More, column, labelled, row
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.inventing import InventPanel
@@ -52,6 +53,7 @@ class LayoutSection(Section):
         self.import_button = button("Import…", IMPORT, self.choose)
         tip = "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF"
         self.export_button = button("Save…", tip, self.save)
+        self.export_button.setAccessibleName(tr("Save layout"))
         tip = "Let the model place the cells"
         self.none_button = button("Remove layout", tip, self.clear_layout)
         self.tools = ToolsPanel(session, link)

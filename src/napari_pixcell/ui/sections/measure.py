@@ -12,6 +12,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, field_grid, row
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_target
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.measured import COLOURS
 from napari_pixcell.ui.results.measured_table import MeasuredTable
 from napari_pixcell.ui.sections.base import Section
@@ -42,7 +43,7 @@ class MeasureSection(Section):
             field.setSingleStep(0.01)
             on_edit(field, partial(measures.move_threshold, index))
             square = f'<span style="color: {COLOURS[index + 1]}">■</span>'
-            label = QLabel(f"{square} {grade} threshold")
+            label = QLabel(tr(f"{square} {grade} threshold"))
             label.setToolTip(field.toolTip())
             lines.append((label, field))
         tip = "Show the classes as a layer. Hover over a nucleus for its DAB."

@@ -14,6 +14,7 @@ from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import pop_up
 from napari_pixcell.ui.dialogs import ask_name
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.similar import SimilarPanel
@@ -43,7 +44,7 @@ class RegionSection(Section):
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
         tip = "Click to select a region, double-click to go to it. Right-click to rename or delete."
-        self.list.setToolTip(tip)
+        self.list.setToolTip(tr(tip))
         self.list.currentItemChanged.connect(self._chosen)
         self.list.itemClicked.connect(lambda _: self._show())
         self.list.itemDoubleClicked.connect(lambda _: self._go())
@@ -114,9 +115,9 @@ class RegionSection(Section):
             return
         number = entry.data(NUMBER)
         menu = QMenu(self)
-        menu.addAction("Go to region", self._go)
-        menu.addAction("Rename region…", lambda: self._rename(number))
-        menu.addAction("Delete region", lambda: self.regions.remove(number))
+        menu.addAction(tr("Go to region"), self._go)
+        menu.addAction(tr("Rename region…"), lambda: self._rename(number))
+        menu.addAction(tr("Delete region"), lambda: self.regions.remove(number))
         pop_up(menu, self.list.mapToGlobal(position))
 
     def _rename(self, number: int) -> None:

@@ -14,6 +14,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import More, boxed, column, field_grid, row, single_shot
 from napari_pixcell.ui.bind import bind, on_edit
 from napari_pixcell.ui.dialogs import ask_file
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, combo, number, slider
 
 MODELS = "Cellpose models (*)"
@@ -52,7 +53,7 @@ class SegmentationPanel(QWidget):
         self.cancel_button = button("Cancel", tip, segmentation.cancel, "cancel segment")
         self.adjust = More("Sizes", SIZES)
         self.adjust.stack(self.keep, self.thresholds)
-        self._ask = boxed(row(self.segment_button, QLabel("with"), self.method, stretch=2))
+        self._ask = boxed(row(self.segment_button, QLabel(tr("with")), self.method, stretch=2))
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
         self.switch = QStackedWidget()  # the bar stands where the button was, so nothing moves
         self.switch.addWidget(self._ask)
@@ -118,11 +119,11 @@ class ThresholdsPanel(QWidget):
         self.shape = slider(0.1, 3, "Move right to accept irregular shapes (Cellpose)")
         tip = "Diameter of a typical cell, for Cellpose. It is rarely needed."
         self.diameter = number(ANY_SIZE, 200, tip, unit=" µm")
-        self.diameter.setSpecialValueText("any")
+        self.diameter.setSpecialValueText(tr("any"))
         self.smallest = number(0, 500, "Smaller cells are removed", decimals=0, unit=" µm²", step=5)
         tip = "Larger cells are removed, such as clumps and pigment"
         self.largest = number(0, LARGEST_UM2, tip, decimals=0, unit=" µm²", step=25)
-        self.largest.setSpecialValueText("no limit")
+        self.largest.setSpecialValueText(tr("no limit"))
         bind(self.sensitivity, settings, "sensitivity")
         bind(self.more, settings, "cellprob_threshold", show=_negated, read=_negated)
         bind(self.shape, settings, "flow_threshold")
@@ -144,7 +145,7 @@ class ThresholdsPanel(QWidget):
             "Flow threshold": self.shape,
             "Cell diameter": self.diameter,
         }
-        lines = [(QLabel(words), field) for words, field in fields.items()]
+        lines = [(QLabel(tr(words)), field) for words, field in fields.items()]
         self._builtin = lines[0]
         self._cellpose = *lines[3], *lines[4], *lines[5]
         column(self, field_grid(*lines), self.hint)

@@ -15,6 +15,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST, Similar
 from napari_pixcell.ui.arrange import clear, column, pop_up, row, show_all, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, pixmap, tool_button
 
@@ -40,7 +41,7 @@ class SimilarPanel(QWidget):
         self.session, self.link = session, link
         similar = session.similar
         self.find_button = button("Find similar", FIND, similar.find)
-        self.find_button.setAccessibleName("Find similar tissue")
+        self.find_button.setAccessibleName(tr("Find similar tissue"))
         self.state = Text(small=True)
         self.bar = Bar()
         tip = "Cancel the search (Esc). Searching again resumes it."
@@ -103,12 +104,12 @@ class SimilarPanel(QWidget):
 
     def menu(self, match: Match) -> QMenu:
         menu = QMenu(self)
-        menu.addAction("Go to match", partial(self.link.go_to, match.region))
+        menu.addAction(tr("Go to match"), partial(self.link.go_to, match.region))
         similar, item = self.session.similar, self.session.regions.active
-        menu.addAction("Add region here", lambda: similar.add_region(match))
-        style = menu.addAction("Use as style", lambda: similar.use_style(match))
+        menu.addAction(tr("Add region here"), lambda: similar.add_region(match))
+        style = menu.addAction(tr("Use as style"), lambda: similar.use_style(match))
         if style is not None:
             style.setEnabled(item is not None)
             if item is not None:
-                style.setText(f"Use as style of {item.name}")
+                style.setText(tr(f"Use as style of {item.name}"))
         return menu

@@ -15,6 +15,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOISE, STAIN_FROM
 from napari_pixcell.ui.arrange import boxed, clear, labelled, row, show_all, tight_grid
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.training import TrainingDialog
@@ -72,7 +73,7 @@ class StainSection(Section):
         there, made = bool(staining.installed), len(staining.made)
         self.training.refresh()
         job = session.training.job
-        self.train_button.setText("Train a stain…" if job is None else f"{job.sentence()}…")
+        self.train_button.setText(tr("Train a stain…" if job is None else f"{job.sentence()}…"))
         self.nothing.setVisible(not there)
         show_all(there, self.some, self.how, self.stain_button)
         self.slide_row.setVisible(there and settings.stain_from != NOISE)
@@ -87,12 +88,12 @@ class StainSection(Section):
         reason, item = staining.why_not(), session.regions.active
         long = len(reason) >= SHORT
         what = "Stain region" if long else reason or f"Generate {counted(len(chosen), 'stain')}"
-        self.stain_button.setText(staining.sentence() or what)
+        self.stain_button.setText(tr(staining.sentence() or what))
         allow(self.stain_button, reason or ("Staining is running" if staining.waiting else ""))
         small = bool(chosen) and item is not None and session.slides.ready
         too_small = staining.why_too_small(item) if small and item is not None else ""
         self.enlarge_button.setVisible(bool(too_small))
-        self.star_button.setText(f"Star {made}")
+        self.star_button.setText(tr(f"Star {made}"))
         self.report(self.problem_now() or (reason if long else ""), state=staining.words())
 
     def _show_boxes(self, chosen: set[str]) -> None:
@@ -103,7 +104,7 @@ class StainSection(Section):
             clear(self.grid)
             self.boxes = {}
             for index, family in enumerate(families):
-                box = QCheckBox(stain_name(family))
+                box = QCheckBox(tr(stain_name(family)))
                 box.setMinimumWidth(10)
                 on_edit(box, partial(staining.choose, family.name))
                 self.boxes[family.name] = box
@@ -111,7 +112,7 @@ class StainSection(Section):
         for family in families:
             box = self.boxes[family.name]
             set_quietly(box, family.name in chosen)
-            box.setToolTip(family.notice)
+            box.setToolTip(tr(family.notice))
             allow(box, staining.why_missing(family))
 
     def _get(self) -> None:

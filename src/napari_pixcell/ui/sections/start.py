@@ -6,6 +6,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.ui.arrange import More, labelled, row
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import Text, allow, button, check_box, combo, number, slider
 
@@ -61,4 +62,4 @@ class StartPanel(More):
         self.border.setVisible(started and settings.only_part)
         self.words.say(session.generator.start_words())
         source = {SHOWN: "variant", TISSUE: "tissue"}.get(settings.start_from)
-        self.button.setText(f"{TITLE} {source}" if source else TITLE)
+        self.button.setText(tr(f"{TITLE} {source}" if source else TITLE))

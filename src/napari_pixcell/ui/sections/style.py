@@ -20,6 +20,7 @@ from napari_pixcell.studio.styles.choice import Ref, StyleChoice
 from napari_pixcell.ui.arrange import More, clear, column, keep_room, pop_up, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_file, ask_name
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.features import FeaturesPanel
@@ -44,27 +45,28 @@ class StyleSection(Section):
         super().__init__(session, "style", "2  Style", lines=1)
         self.regions, self.styles = session.regions, session.styles
         self.setAcceptDrops(True)
-        self.label = QLabel("Style")
+        self.label = QLabel(tr("Style"))
         self.choice = StyleCombo(session, lambda ref: self._choose(0, ref))
-        self.choice.setAccessibleName("Style")
+        self.choice.setAccessibleName(tr("Style"))
         self.balance = QSlider(Qt.Orientation.Horizontal)
         self.balance.setRange(0, 100)
         self.balance.setMinimumWidth(50)
-        self.balance.setAccessibleName("Balance of the first and second style")
+        self.balance.setAccessibleName(tr("Balance of the first and second style"))
         on_edit(self.balance, self._weigh)
         self.second = StyleCombo(session, lambda ref: self._choose(1, ref))
-        self.second.setAccessibleName("Second style")
+        self.second.setAccessibleName(tr("Second style"))
         tip = "Add styles from an image or a file of features; rename or remove styles"
         self.menu_button = tool_button("⋯", tip, self._open_menu, "Style menu")
         line = self.add(self.label, self.choice, self.balance, self.second, self.menu_button)
         for index, stretch in ((1, 3), (2, 2), (3, 3)):
             line.setStretch(index, stretch)
-        self.state.setToolTip("The style is the region's embedding, one vector for each tile")
+        self.state.setToolTip(tr("The style is the region's embedding, one vector for each tile"))
         self.embed_button = button("Embed region", "Compute the region's embedding", self._embed)
         tip = "Cancel before the next tiles (Esc)"
         self.cancel_button = button("Cancel", tip, session.styles.cancel, "cancel embed")
         self.blend_button = button("Blend with…", BLEND, self._toggle_blend)
         self.save_button = button("Save…", SAVE, self.save)
+        self.save_button.setAccessibleName(tr("Save style"))
         buttons = (self.embed_button, self.cancel_button, self.blend_button, self.save_button)
         self.add(*buttons)
         self.bar = Bar()
@@ -106,18 +108,22 @@ class StyleSection(Section):
     def menu(self) -> QMenu:
         session, menu, styles = self.session, QMenu(self), self._styles()
         menu.setToolTipsVisible(True)
-        image = menu.addAction("Add style from image…", self.open_picture)
-        image.setToolTip("Use the tissue of an image file as a style. You can also drop it here.")
-        features = menu.addAction("Add styles from features…", self.open_features)
+        image = menu.addAction(tr("Add style from image…"), self.open_picture)
+        image.setToolTip(
+            tr("Use the tissue of an image file as a style. You can also drop it here.")
+        )
+        features = menu.addAction(tr("Add styles from features…"), self.open_features)
         features.setToolTip(
-            "Use patches that TRIDENT or CLAM embedded. You can also drop the file."
+            tr("Use patches that TRIDENT or CLAM embedded. You can also drop the file.")
         )
         menu.addSeparator()
         for style in styles:
-            menu.addAction(f"Rename “{style.name}”…", lambda s=style: self._rename(s))
-            menu.addAction(f"Remove “{style.name}”", lambda s=style: session.library.remove(s.id))
+            menu.addAction(tr(f"Rename “{style.name}”…"), lambda s=style: self._rename(s))
+            menu.addAction(
+                tr(f"Remove “{style.name}”"), lambda s=style: session.library.remove(s.id)
+            )
         if not styles:
-            menu.addAction("Choose a saved style to rename or remove it").setEnabled(False)
+            menu.addAction(tr("Choose a saved style to rename or remove it")).setEnabled(False)
         return menu
 
     def _styles(self) -> list[Style]:
@@ -154,7 +160,7 @@ class StyleSection(Section):
         if blended:
             self.second.refresh(choice.refs[1], none=False)
             set_quietly(self.balance, 100 * choice.balance)
-            self.balance.setToolTip(self._shares(active))
+            self.balance.setToolTip(tr(self._shares(active)))
         style = self.styles.source_region()
         self._show_progress(active, style)
         missing = style is not None and style.embedding is None and not style.embedding_busy
@@ -162,7 +168,7 @@ class StyleSection(Section):
         allow(self.embed_button, self.session.models.why_no_encoder())
         ready = active is not None and bool(choice.parts) and not self.styles.why_not(active)
         allow(self.save_button, "" if ready else "There is no style to save yet")
-        self.blend_button.setText("Stop blending" if blended else "Blend with…")
+        self.blend_button.setText(tr("Stop blending" if blended else "Blend with…"))
         alone = not blended and not self.styles.another()
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
@@ -290,7 +296,7 @@ class _Share(QWidget):
         self.share = QSlider(Qt.Orientation.Horizontal)
         self.share.setRange(0, MOST_SHARE)
         self.share.setMinimumWidth(60)
-        self.share.setToolTip("Share of this style in the blend")
+        self.share.setToolTip(tr("Share of this style in the blend"))
         on_edit(self.share, self._weigh)
         self.percent = QLabel()
         self.percent.setMinimumWidth(34)

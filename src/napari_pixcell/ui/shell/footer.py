@@ -13,6 +13,7 @@ from napari_pixcell.studio.guide import Kind
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.arrange import column, keep_room, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.slide_actions import SlideActions
 from napari_pixcell.ui.widgets import LINK, PRIMARY, Bar, Text, allow, button
@@ -95,12 +96,12 @@ class Footer(QFrame):
         generating, beside = step.kind == "generate", step.kind == "cells"
         had_focus = self._focused
         if not generating:
-            self.guide_button.setText(step.words)
-            self.guide_button.setToolTip(TIPS[step.kind])
+            self.guide_button.setText(tr(step.words))
+            self.guide_button.setToolTip(tr(TIPS[step.kind]))
             allow(self.guide_button, step.why_not)
-        self.generate_button.setText(FREELY if beside else guide.generate_words())
+        self.generate_button.setText(tr(FREELY if beside else guide.generate_words()))
         _restyle(self.generate_button, LINK if beside else PRIMARY)
-        self.generate_button.setAccessibleName("Generate without a layout" if beside else "")
+        self.generate_button.setAccessibleName(tr("Generate without a layout" if beside else ""))
         allow(self.generate_button, generator.why_not())
         self.guide_button.setVisible(not generating)
         self.generate_button.setVisible(generating or beside)
@@ -123,7 +124,7 @@ class Footer(QFrame):
         self.cancel_button.setVisible(running)
         if job is not None:
             self.bar.advance(round(1000 * job.part), 1000)
-            self.bar.setToolTip(f"{job.name}: {job.summary()}")
+            self.bar.setToolTip(tr(f"{job.name}: {job.summary()}"))
             self.state.say(self._progress(job))
             allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
         elif search is not None:

@@ -11,6 +11,7 @@ from napari_pixcell.models.families import families
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import boxed, column, row
 from napari_pixcell.ui.bind import bind, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.shell.menu import StudioMenu
 from napari_pixcell.ui.slide_actions import MPP_RANGE, SlideActions
 from napari_pixcell.ui.widgets import (
@@ -51,13 +52,13 @@ class Header(QWidget):
         self._offer_models()
         settings = session.settings
         bind(self.model, settings, "family", store=settings.use_family)
-        self.chip = QLabel("DEMO")
+        self.chip = QLabel(tr("DEMO"))
         self.chip.setStyleSheet(CHIP)
         self.menu_button = QToolButton()
         self.menu_button.setText("⋯")
         tip = "Open slides and sessions, manage models, preferences"
-        self.menu_button.setToolTip(tip)
-        self.menu_button.setAccessibleName("Studio menu")
+        self.menu_button.setToolTip(tr(tip))
+        self.menu_button.setAccessibleName(tr("Studio menu"))
         self.menu_button.setStyleSheet(FLAT)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = StudioMenu(session, actions, self.menu_button)
@@ -101,10 +102,10 @@ class Header(QWidget):
             self.mpp_button.setText(f"{slide.mpp:.3g} µm/px ✎" if known else "? µm/px ✎")
         self._offer_models()
         title, licence = family.title, f"Licence of the weights: {family.licence}"
-        self.model.setToolTip(f"{title}\n{licence}")
+        self.model.setToolTip(tr(f"{title}\n{licence}"))
         self.chip.setVisible(there and family.notice.startswith("DEMO"))
-        self.chip.setToolTip(family.notice)
-        self.chip.setAccessibleName(family.notice)
+        self.chip.setToolTip(tr(family.notice))
+        self.chip.setAccessibleName(tr(family.notice))
         self.asking.setVisible(there and slide.mpp is None)
         self.corrupt.say(session.regions.corrupt_note())
 

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.widgets import Text, allow, button
 from napari_pixcell.words import file_size
 
@@ -26,7 +27,7 @@ class PreferencesDialog(QDialog):
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("PixCell: memory and preferences")
+        self.setWindowTitle(tr("PixCell: memory and preferences"))
         self.session = session
         self.memory = Text(FREE)
         tip = "Free the memory of the models, on GPU and CPU"

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QTabWidget, QWidget
 
 from napari_pixcell.ui.arrange import column, scrolled
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.sections.base import Section
 
 SCROLL_BAR = 19  # px of a scroll bar in napari's theme, with the frame of the tabs
@@ -20,7 +21,7 @@ class Tabs(QTabWidget):
         self.setUsesScrollButtons(False)
         self.tabBar().setExpanding(True)
         self.tabBar().setElideMode(Qt.TextElideMode.ElideNone)
-        self.tabBar().setAccessibleName("Tasks")
+        self.tabBar().setAccessibleName(tr("Tasks"))
         self.tabBar().setStyleSheet("QTabBar::tab { padding: 5px 6px; }")
 
     def add(self, title: str, tip: str, *sections: Section) -> None:
@@ -29,7 +30,7 @@ class Tabs(QTabWidget):
         stack = column(content, *sections, spacing=3)
         stack.setContentsMargins(3, 4, 3, 4)
         stack.addStretch(1)
-        self.setTabToolTip(self.addTab(scrolled(content), title), tip)
+        self.setTabToolTip(self.addTab(scrolled(content), tr(title)), tr(tip))
 
     def page(self, index: int) -> QScrollArea:
         found = self.widget(index)

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QWidget
 from napari_pixcell.studio.saving.places import day
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import clear, column, row
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.slide_actions import SlideActions
 from napari_pixcell.ui.widgets import Text, button
 
@@ -59,8 +60,8 @@ class Welcome(QWidget):
             self.rows = []
             for one in sessions:
                 made = QToolButton()
-                made.setText(f"{one.slide}\n{day(one.saved)}: {one.contents()}")
-                made.setToolTip(f"Open this session\n{one.path}")
+                made.setText(tr(f"{one.slide}\n{day(one.saved)}: {one.contents()}"))
+                made.setToolTip(tr(f"Open this session\n{one.path}"))
                 made.setStyleSheet(ROW)
                 made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
                 made.clicked.connect(partial(self._open, one.path))
@@ -72,7 +73,7 @@ class Welcome(QWidget):
 
 
 def _step(name: str, words: str) -> QWidget:
-    picture, label = QLabel(), QLabel(words)
+    picture, label = QLabel(), QLabel(tr(words))
     data = files("napari_pixcell.ui.shell").joinpath(f"pictures/{name}.jpg").read_bytes()
     drawn = QPixmap()
     drawn.loadFromData(data)
