@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint fuzz kills fullsize pictures system clean
+.PHONY: demo test lint docs fuzz kills fullsize pictures system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -23,6 +23,10 @@ lint: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari.yaml
+
+# The documentation site, for reading without a network: open site/index.html.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Damaged inputs for every reader, as long as you like: make fuzz SECONDS=3600 [SEED=7].
 SECONDS ?= 300
@@ -56,5 +60,10 @@ system:
 	$(PIP) -e ".[all,test]"
 	touch $@ .venv/.demo
 
+.venv/.docs: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf .venv demo-output build dist
+	rm -rf .venv demo-output build dist site
