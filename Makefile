@@ -42,9 +42,11 @@ kills: .venv/.test
 fullsize: .venv/.demo
 	$(BIN)/python benchmarks/fullsize.py
 
-# The pictures of docs/pictures, from the real window; with PICTURES="queue grid" only these.
+# The pictures of docs/pictures, from the real window; with PICTURES="queue moving" only these.
+DRAWN := xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/pictures
 pictures: .venv/.demo system
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/pictures/make.py $(PICTURES)
+	$(DRAWN)/make.py $(PICTURES)
+	$(if $(PICTURES),$(if $(filter moving,$(PICTURES)),$(DRAWN)/moving.py),$(DRAWN)/moving.py)
 
 # Qt and a display without a screen; installed as root on Debian, named elsewhere.
 system:
