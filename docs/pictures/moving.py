@@ -22,9 +22,9 @@ from napari_pixcell.ui.results.sheet_window import SheetWindow
 FILE = HERE / "moving.gif"
 SIZE = 1000, 640  # px of the window
 SHOWN = 760, 486  # px of the picture
-COLOURS = 80
+COLOURS = 128
 LEFT = "layer controls", "layer list"
-LARGEST = 1_900_000  # bytes
+LARGEST = 1_500_000  # bytes
 STEPS = 20
 
 
@@ -59,7 +59,7 @@ class Film:
             duration=self.times,
             loop=0,
             disposal=1,
-            optimize=False,
+            optimize=True,  # writes only pixels that change
         )
         if path.stat().st_size > LARGEST:
             raise SystemExit(f"{path.name} has {path.stat().st_size:,} bytes, over {LARGEST:,}")
