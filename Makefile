@@ -25,7 +25,7 @@ lint: .venv/.test
 	$(BIN)/npe2 validate napari.yaml
 
 # The documentation site, for reading without a network: open site/index.html.
-docs: .venv/.docs
+docs: .venv/.docs system
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Damaged inputs for every reader, as long as you like: make fuzz SECONDS=3600 [SEED=7].
@@ -64,8 +64,8 @@ system:
 
 .venv/.docs: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -e ".[docs]"
-	touch $@
+	$(PIP) -e ".[all,docs]"
+	touch $@ .venv/.demo
 
 clean:
 	rm -rf .venv demo-output build dist site

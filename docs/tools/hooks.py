@@ -10,6 +10,7 @@ import importlib
 import logging
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ log = logging.getLogger("mkdocs.hooks")
 
 def on_config(config: Any, **_: Any) -> Any:
     """Make the generators and this checkout's package importable."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)  # of napari's own packages
     sys.path[:0] = [str(TOOLS), str(TOOLS.parents[1] / "src")]
     return config
 
