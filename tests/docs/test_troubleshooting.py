@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-HOLE = "□"  # for whatever a message names
 LEAST = 60  # messages
 
 
-def strings(tree: ast.AST) -> set[str]:
-    """Return the texts of a module, with holes where they are filled in."""
-    texts = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            parts = (part.value if isinstance(part, ast.Constant) else HOLE for part in node.values)
-            texts.add("".join(map(str, parts)))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            texts.add(re.sub(r"\{\w*\}", HOLE, node.value))
-    return {re.sub(r"\s+", " ", text) for text in texts}
+@cache
+def tool() -> ModuleType:
+    """Return the generator that reads messages from the source."""
+    path = ROOT / "docs" / "tools" / "messages.py"
+    spec = importlib.util.spec_from_file_location("docs_tools_messages", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @cache
 def in_program() -> str:
     """Return all texts of the program, one a line."""
     files = sorted((ROOT / "src" / "napari_pixcell").rglob("*.py"))
-    return "\n".join(text for file in files for text in strings(ast.parse(file.read_text("utf-8"))))
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    return "\n".join({text for node in nodes if (text := tool().text_of(node))})
 
 
 def quoted() -> list[str]:
@@ -39,7 +40,7 @@ def quoted() -> list[str]:
 
 
 def with_holes(message: str) -> str:
-    return re.sub(r"\*[A-Z]+\*", HOLE, message)
+    return re.sub(r"\*[A-Z]+\*", tool().HOLE, message)
 
 
 def test_the_page_explains_the_messages_that_users_meet() -> None:
@@ -53,3 +54,20 @@ def test_quoted_messages_exist() -> None:
 
 def test_a_message_that_does_not_exist_is_noticed() -> None:
     assert with_holes("The *THING* cannot be foreseen.") not in in_program()
+
+
+def test_the_list_of_messages_is_read_from_the_source() -> None:
+    source = """
+raise PixCellError(f"“{name}” has no pixels of *tissue* at all. Move it.")
+notices.say(SECTION, "The disk of {folder} is full. Free some space on it.".format(folder=1))
+return "Ask for access. Then retry."
+raise ValueError("This is a fault of the program and is not shown.")
+"""
+    found = sorted(tool().messages(ast.parse(source)), key=tool().sorting)
+    assert found == [
+        "Ask for access. Then retry.",
+        "“□” has no pixels of *tissue* at all. Move it.",
+        "The disk of □ is full. Free some space on it.",
+    ]
+    assert len(list(tool().messages(ast.parse(source), named=False))) == 2
+    assert tool().escaped(found[1]) == r"“…” has no pixels of \*tissue\* at all. Move it."
