@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test test-pyside test-install test-containers lint fuzz kills fullsize pictures release system clean
+.PHONY: demo test test-pyside test-install test-containers lint docs fuzz kills fullsize pictures release system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -23,6 +23,10 @@ lint: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari.yaml
+
+# The documentation site, for reading without a network: open site/index.html.
+docs: .venv/.docs system
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Damaged inputs for every reader, as long as you like: make fuzz SECONDS=3600 [SEED=7].
 SECONDS ?= 300
@@ -56,9 +60,11 @@ release: .venv/.test
 fullsize: .venv/.demo
 	$(BIN)/python benchmarks/fullsize.py
 
-# The pictures of docs/pictures, from the real window; with PICTURES="queue grid" only these.
+# The pictures of docs/pictures, from the real window; with PICTURES="queue moving" only these.
+DRAWN := xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/pictures
 pictures: .venv/.demo system
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/pictures/make.py $(PICTURES)
+	$(DRAWN)/make.py $(PICTURES)
+	$(if $(PICTURES),$(if $(filter moving,$(PICTURES)),$(DRAWN)/moving.py),$(DRAWN)/moving.py)
 
 # Qt and a display without a screen; installed as root on Debian, named elsewhere.
 system:
@@ -79,5 +85,10 @@ system:
 	.venv-pyside/bin/python -m pip install --disable-pip-version-check -q -e ".[pyside6,test]"
 	touch $@
 
+.venv/.docs: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -e ".[all,docs]"
+	touch $@ .venv/.demo
+
 clean:
-	rm -rf .venv .venv-pyside demo-output build dist
+	rm -rf .venv .venv-pyside demo-output build dist site

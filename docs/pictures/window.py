@@ -145,8 +145,10 @@ class Window:
         central = self.dock.window().centralWidget()
         return next(w for w in central.findChildren(QWidget) if "Canvas" in type(w).__name__)
 
-    def stroke(self, points: Sequence[tuple[float, float]], let_go: bool = True) -> None:
-        """Draw with the mouse through world positions (y, x)."""
+    def stroke(
+        self, points: Sequence[tuple[float, float]], each: Callable[[], None] = lambda: None
+    ) -> None:
+        """Draw with the mouse through world positions (y, x); call ``each`` at each of them."""
         camera, canvas = self.viewer.scene.camera, self.canvas
         middle = np.array([canvas.height(), canvas.width()]) / 2
         places = [middle + (np.array(p) - camera.center[-2:]) * camera.zoom for p in points]
@@ -158,8 +160,8 @@ class Window:
         for spot in spots[1:]:
             QTest.mouseMove(canvas, spot)
             settle(0.03)
-        if let_go:
-            QTest.mouseRelease(canvas, left, Qt.KeyboardModifier.NoModifier, spots[-1])
+            each()
+        QTest.mouseRelease(canvas, left, Qt.KeyboardModifier.NoModifier, spots[-1])
         settle(0.05)
 
     # -- pictures ------------------------------------------------------------------------------
@@ -176,10 +178,11 @@ class Window:
     def photograph_widget(self, widget: QWidget, name: str) -> None:
         """Save a dialog, or the dock alone."""
         settle(0.3)
-        save(_picture(widget.grab()), self.folder / f"{name}.jpg")
+        save(picture_of(widget.grab()), self.folder / f"{name}.jpg")
 
 
-def _picture(pixmap: QPixmap) -> Image.Image:
+def picture_of(pixmap: QPixmap) -> Image.Image:
+    """Return a picture of Qt."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.ReadWrite)
     pixmap.save(buffer, "PNG")

@@ -363,7 +363,7 @@ def test_the_published_schema_is_that_of_the_recipe() -> None:
 
 
 def test_recipes_in_the_documentation_are_valid() -> None:
-    text = (DOCS / "datasets.md").read_text("utf-8")
+    text = "\n".join(page.read_text("utf-8") for page in sorted(DOCS.rglob("*.md")))
     examples = [block.split("```")[0] for block in text.split("```json")[1:]]
     recipes = [json.loads(example) for example in examples if KEY in example]
     assert recipes and all(DatasetRecipe.from_dict(one) for one in recipes)

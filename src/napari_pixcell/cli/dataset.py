@@ -53,7 +53,7 @@ SPLIT = "fraction for {}; no slide or layout is in two splits"
 
 @cli.command(
     "dataset make",
-    cli.path("recipe", "RECIPE.json", "see docs/datasets.md"),
+    cli.path("recipe", "RECIPE.json", "see docs/reference/recipe.md"),
     cli.path("--out", "DIR", "a new folder"),
     cli.flag("--count", "only print the number of pairs"),
     FIRST,

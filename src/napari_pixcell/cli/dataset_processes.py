@@ -32,7 +32,7 @@ _ONE_WAY = cli.exclusive(
     cli.argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="with the workers of a Dask scheduler"
     ),
-    cli.path("--cluster", "FILE.toml", "in jobs of SLURM, PBS or LSF; see docs/clusters.md"),
+    cli.path("--cluster", "FILE.toml", "in jobs of SLURM, PBS or LSF; see docs/how-to/clusters.md"),
 )
 _SHARD = cli.argument(
     "--shard",
@@ -133,7 +133,7 @@ def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
 
 @cli.command(
     "dataset prepare",
-    cli.path("recipe", "RECIPE.json", "see docs/datasets.md"),
+    cli.path("recipe", "RECIPE.json", "see docs/reference/recipe.md"),
     cli.path("--out", "DIR", "a new folder", required=True),
     cli.exclusive(*PROCESSES),
 )

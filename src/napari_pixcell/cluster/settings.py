@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\s\"'`$;&|<>\\]{1,100}")  # goes into a job script
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """A cluster file, such as those in ``docs/clusters.md``.
+    """A cluster file, such as those in ``docs/how-to/clusters.md``.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def _most(figure: str, good: float, fair: float) -> Bounds:
 
 
 # Errors of the installation itself, which are the same for every family. What each can be mistaken
-# for is far outside, see docs/verification.md.
+# for is far outside, see docs/how-to/verify.md.
 EXACT: Mapping[str, Bounds] = {
     "latents": _most("as stored", 0.05, 0.2),
     "scaling": _most("", 0.01, 0.03),

@@ -151,6 +151,7 @@ class Checks:
             given["segmenter"] = from_json(
                 SegmentMethod,
                 given["segmenter"],
-                "The segmenter of the checks is not valid ({detail}). See docs/datasets.md.",
+                "The segmenter of the checks is not valid ({detail}). "
+                "See docs/explanation/checks.md.",
             )
         return cls(**given)
