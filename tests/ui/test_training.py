@@ -42,14 +42,14 @@ def test_a_stain_is_trained_from_the_dock(
     assert (request.family, request.lora_steps, request.aligned) == ("demo", 1000, False)
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
     settle(ready)
-    assert panel.state.text().startswith("Step 50 of 3,000 · held-out error 0.61, best 0.61")
-    assert (panel.bar.value(), panel.bar.maximum()) == (50, 3000)
+    assert panel.progress.state.text().startswith("Step 50 of 3,000 · held-out error 0.61, best 0.61")
+    assert (panel.progress.bar.value(), panel.progress.bar.maximum()) == (50, 3000)
     assert ready.stain.train_button.text().startswith("Step 50 of 3,000 · held-out error 0.61")
     busy = session.training.why_not()
     fields = (panel.form[name] for name in ("name", "base", "lora", "aligned"))
     for control in (*fields, *panel.folders.values(), *panel.regions.values()):
         assert not control.isEnabled() and control.toolTip().startswith(f"{busy}\n")
-    press(panel.cancel_button)
+    press(panel.progress.cancel_button)
     assert "Train again to resume." in ready.stain.note.text() and not session.notices.problems
     assert not panel.progress.isVisible() and panel.train_button.isEnabled()
     assert ready.stain.train_button.text() == "Train a stain…"
