@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QCloseEvent, QColor, QShowEvent
+from qtpy.QtGui import QColor, QShowEvent
 from qtpy.QtWidgets import QColorDialog, QDialog, QToolButton, QWidget
 
 from napari_pixcell.cells.class_map import Palette
@@ -85,14 +85,14 @@ class ControlTrainingDialog(QDialog):
         top = Text(ABOUT), self.folder, self.words, self.form
         stack = column(self, *top, *classes, *said, spacing=8)
         stack.setContentsMargins(14, 14, 14, 14)
+        self.finished.connect(lambda _result: self._closed())
 
     def showEvent(self, event: QShowEvent | None) -> None:
         super().showEvent(event)
         self.refresh()
 
-    def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Close the window; what it has said of a finished training need not be said again."""
-        super().closeEvent(event)
+    def _closed(self) -> None:
+        """What the window has said of a finished training need not be said again."""
         if self.session.control_training.job is None:
             self.session.notices.say(SECTION, "")
 
