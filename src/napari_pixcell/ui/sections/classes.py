@@ -42,7 +42,9 @@ def swatch(colour: str, side: int = SIDE) -> QIcon:
     painter.setBrush(QColor(colour))
     painter.drawRoundedRect(0, 0, side - 1, side - 1, 3, 3)
     painter.end()
-    return QIcon(made)
+    icon = QIcon(made)
+    icon.addPixmap(made, QIcon.Mode.Disabled)  # Qt would make it grey
+    return icon
 
 
 class ClassButton(QToolButton):

@@ -48,6 +48,7 @@ FOLDER = (
     "“images” and “masks”. An exported dataset works too."
 )
 COLOUR = "Change the colour that stands for “{name}”"
+RECOLOUR = "Click a class to change its colour. The numbers are those of its cells."
 SWATCHES = 3  # in a row
 TRAINED = "“{}” was trained on {} of {}."
 DOUBTED = (
@@ -71,6 +72,7 @@ class ControlTrainingDialog(QDialog):
         self.swatches: dict[str, QToolButton] = {}
         self._palette: Palette = ()
         self._grid = tight_grid(None)
+        self._grid.setColumnStretch(SWATCHES, 1)
         self.about_classes = Text(small=True)
         self.plan = Text(small=True)
         self.plans = More("GPU memory", "What GPUs of the usual sizes can train")
@@ -84,6 +86,7 @@ class ControlTrainingDialog(QDialog):
         said = self.plans, self.train_button, self.progress, self.messages, self.figures
         top = Text(ABOUT), self.folder, self.words, self.form
         stack = column(self, *top, *classes, *said, spacing=8)
+        stack.addStretch(1)
         stack.setContentsMargins(14, 14, 14, 14)
         self.finished.connect(lambda _result: self._closed())
 
@@ -144,7 +147,8 @@ class ControlTrainingDialog(QDialog):
         for name, made in self.swatches.items():
             made.setText(self._label(name))
             allow(made, busy)
-        self.about_classes.say(problem or (found.why_none() if training.classes else ""))
+        told = found.why_none() or (RECOLOUR if palette else "")
+        self.about_classes.say(problem or (told if training.classes else ""))
 
     def _report(self) -> None:
         """Show how the last training ended, and its figures on held-out tiles."""
