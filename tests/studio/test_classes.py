@@ -10,6 +10,7 @@ from skimage.draw import disk
 
 from napari_pixcell.cells.class_map import ClassMap
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.studio.cells.classes import HOW
 from napari_pixcell.studio.session import Session
 
 
@@ -87,7 +88,7 @@ def test_an_edit_of_classes_marks_an_imported_layout_as_edited(marked: Session) 
 
 def test_cells_without_a_class_are_counted_and_filled_in(marked: Session) -> None:
     classes, item = marked.classes, active(marked)
-    assert classes.sentence(item) == "2 cells have no class and are drawn white."
+    assert classes.sentence(item) == f"2 cells have no class and are drawn white. {HOW}"
     classes.pick("")
     assert classes.why_not_fill(item) == "Pick a class first"
     classes.fill(1)
@@ -104,7 +105,8 @@ def test_cells_without_a_class_are_counted_and_filled_in(marked: Session) -> Non
 def test_a_class_that_the_model_lacks_is_named_and_replaced(marked: Session) -> None:
     classes, item = marked.classes, active(marked)
     marked.layouts.set(1, item.layout.copy(), "x", None, {1: "Tumor", 2: "tumour", 3: "tumour"})
-    assert classes.sentence(item) == "1 cell has the class “Tumor”, which the model lacks."
+    words = f"1 cell has the class “Tumor”, which the model lacks. {HOW}"
+    assert classes.sentence(item) == words
     assert classes.known(item) == {2: "tumour", 3: "tumour"} and classes.of(item, 1) == ""
     assert classes.map_of(item) == ClassMap(PALETTE, ((2, 3), (), ()))
     marked.generator.generate()
@@ -117,7 +119,8 @@ def test_a_class_that_the_model_lacks_is_named_and_replaced(marked: Session) -> 
 def test_without_a_class_for_the_rest_cells_are_drawn_like_the_first(marked: Session) -> None:
     marked.settings.use_family(write_own_classes("strict", PALETTE[:2]))
     item = active(marked)
-    assert marked.classes.sentence(item) == "2 cells have no class and are drawn as “tumour”."
+    words = "2 cells have no class and are drawn as the first class."
+    assert marked.classes.sentence(item) == f"{words} {HOW}"
 
 
 def test_invented_cells_have_the_picked_class_or_the_proportions_of_the_template(

@@ -13,6 +13,7 @@ from skimage.draw import disk
 from napari_pixcell.cells import condition_image
 from napari_pixcell.cells.class_map import COLOURS, make_palette
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.studio.cells.classes import HOW
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.layers.class_colours import ClassColormap
 from napari_pixcell.ui.sections.classes import NO_CLASS
@@ -168,7 +169,7 @@ def test_classes_and_strokes_are_undone_and_redone_in_turn(marked, settle) -> No
 
 def test_all_cells_without_a_class_are_given_the_picked_one(marked, settle) -> None:
     made = picker(marked)
-    assert made.state.text() == "2 cells have no class and are drawn white."
+    assert made.state.text() == f"2 cells have no class and are drawn white. {HOW}"
     click(made.buttons["tumour"])
     click(made.fill_button)
     settle(marked)
@@ -183,7 +184,9 @@ def test_nothing_moves_when_a_cell_is_selected_or_given_a_class(marked, settle) 
     def places() -> list[QPoint]:
         panel = marked.layout_.tools
         parts = (*panel.buttons.values(), panel.undo, *picker(marked).buttons.values())
-        return [one.mapTo(marked, QPoint(0, 0)) for one in (*parts, marked.layout_.seen.button)]
+        return [
+            one.mapTo(marked.layout_, QPoint(0, 0)) for one in (*parts, marked.layout_.seen.button)
+        ]
 
     click(marked.layout_.tools.buttons["select"])
     settle(marked)
@@ -199,7 +202,7 @@ def test_nothing_moves_when_a_cell_is_selected_or_given_a_class(marked, settle) 
     assert places() == before
 
 
-def test_the_model_input_shows_the_classes(marked, settle) -> None:
+def test_the_model_input_shows_the_classes(marked, settle, qtbot) -> None:
     section = marked.layout_
     assert "in the colours of their classes" in section.condition.toolTip()
     section.seen.button.setChecked(True)
@@ -211,8 +214,8 @@ def test_the_model_input_shows_the_classes(marked, settle) -> None:
     np.testing.assert_array_equal(shown, expected)
     assert tuple(shown[50, 50]) == (32, 96, 255) and tuple(shown[50, 150]) == (255, 255, 255)
     marked.session.classes.set(1, [2], "tumour")
-    settle(marked)
-    assert tuple(marked.link.find("condition").data[50, 150]) == (255, 32, 32)
+    red = (255, 32, 32)
+    qtbot.waitUntil(lambda: tuple(marked.link.find("condition").data[50, 150]) == red)
 
 
 def test_the_key_q_goes_through_the_classes(marked, settle) -> None:

@@ -44,10 +44,6 @@ def _unfold(section: str, button: str) -> Callable[[PixCellStudio], None]:
     return press
 
 
-def _train_control(studio: PixCellStudio) -> None:
-    studio.layout_.training.show()
-
-
 def _save_session_as(studio: PixCellStudio) -> None:
     menu = studio.header.menu
     menu.refresh()
@@ -102,7 +98,7 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "invent_cells": ("Invent cells in the active region", "layout_.inventing.invent_button"),
     "vary_cells": ("Vary cells of the active region", "layout_.inventing.vary_button"),
     "next_class": ("Pick the next class of cells", lambda studio: studio.link.tools.pick_next()),
-    "train_control": ("Train a control on images and masks", _train_control),
+    "train_control": ("Train a control", lambda studio: studio.layout_.open_training()),
     "show_condition": ("Show or hide model input", "layout_.condition"),
     "generate": ("Generate variants of the active region", "footer.generate_button"),
     "generate_grid": ("Generate grid of settings", "generate.grid.generate_button"),

@@ -22,6 +22,9 @@ from napari_pixcell.words import counted
 
 log = logging.getLogger(__name__)
 
+HOW = "Click a cell and its class, or set all."
+LONGEST = 14  # characters of a class in a message of two lines
+
 
 @dataclass(frozen=True)
 class ClassChange:
@@ -161,13 +164,15 @@ class CellClasses:
         if unknown:
             name, count = unknown.most_common(1)[0]
             have = "has" if count == 1 else "have"
-            return f"{counted(count, 'cell')} {have} the class “{name}”, which the model lacks."
+            short = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
+            words = f"{counted(count, 'cell')} {have} the class “{short}”, which the model lacks."
+            return f"{words} {HOW}"
         without = counts[UNCLASSED]
         if not without:
             return f"{counted(counts.total(), 'cell')}, all with a class."
         have, are = ("has", "is") if without == 1 else ("have", "are")
-        usual = f"as “{names[0]}”" if UNCLASSED not in names else "white"
-        return f"{counted(without, 'cell')} {have} no class and {are} drawn {usual}."
+        usual = "as the first class" if UNCLASSED not in names else "white"
+        return f"{counted(without, 'cell')} {have} no class and {are} drawn {usual}. {HOW}"
 
     def shares(self, item: RegionItem) -> tuple[tuple[str, float], ...]:
         """Return the classes of a layout that the model knows, with their numbers of cells."""

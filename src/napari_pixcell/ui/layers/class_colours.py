@@ -119,7 +119,7 @@ class ClassColours:
                 keys[label] = places[name]
         layer.colormap = ClassColormap.of(classes.palette, keys, places.get(classes.picked, NONE))
 
-    def follow(self, layer: Labels, item: RegionItem, labels: Mapping[int, str]) -> None:
+    def follow(self, layer: Labels, labels: Mapping[int, str]) -> None:
         """Colour the cells whose class is new or changed."""
         colormap, places = layer.colormap, self._places()
         if isinstance(colormap, ClassColormap):

@@ -77,12 +77,12 @@ class LayoutLayers(SessionLayer):
     def _follow(self, item: RegionItem, classes: dict[int, str]) -> None:
         layer = self.find(item.number)
         if layer is not None:
-            self._colours.follow(layer, item, classes)
+            self._colours.follow(layer, classes)
             self.session.generator.live.touched()
 
     def _follow_all(self) -> None:
-        for layer, item in self._shown():
-            self._colours.follow(layer, item, {})
+        for layer, _item in self._shown():
+            self._colours.follow(layer, {})
 
     def _dress_all(self) -> None:
         """Follow the classes of another model."""

@@ -70,7 +70,7 @@ class LayoutSection(Section):
         self.seen = More("Model input", "What the model sees of the layout, and how it follows it")
         self.training = ControlTrainingDialog(session, self)
         tip = "Train the model that places cells on your own images and masks, with their classes"
-        self.train_button = button("Train a control…", tip, self.training.show)
+        self.train_button = button("Train a control…", tip, self.open_training)
         self.train_button.setStyleSheet(LINK)
         beside = row(self.train_button)
         beside.addStretch(1)
@@ -116,9 +116,14 @@ class LayoutSection(Section):
         elif segmentation.replaced and not self.problem_now():
             self.report(segmentation.replaced, "", "Undo", segmentation.undo)
         elif not self.problem_now() and not self.note_now() and self._training_told():
-            self.report("", self._training_told(), "Show…", self.training.show)
+            self.report("", self._training_told(), "Show…", self.open_training)
         else:
             self.report(state=self._state_now())
+
+    def open_training(self) -> None:
+        """Open the dialog that trains a control, which then tells how the last training ended."""
+        self.training.show()
+        self.session.changed.emit()
 
     def _training_told(self) -> str:
         """Return that a training has ended, unless its dialog says so."""
