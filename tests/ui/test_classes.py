@@ -174,6 +174,7 @@ def test_all_cells_without_a_class_are_given_the_picked_one(marked, settle) -> N
     click(made.fill_button)
     settle(marked)
     assert classes(marked) == {1: "stroma", 2: "tumour", 3: "tumour"}
+    assert made.buttons["tumour"].toolTip().startswith("tumour (2 cells): the class of new cells")
     assert made.state.text() == "3 cells, all with a class." and not made.fill_button.isEnabled()
     click(marked.layout_.tools.undo)
     settle(marked)

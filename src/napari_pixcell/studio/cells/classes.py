@@ -174,6 +174,10 @@ class CellClasses:
         usual = "as the first class" if UNCLASSED not in names else "white"
         return f"{counted(without, 'cell')} {have} no class and {are} drawn {usual}. {HOW}"
 
+    def count(self, item: RegionItem | None, name: str) -> int:
+        """Return how many cells of a layout have a class, "" for none."""
+        return self._counts[item.number][name] if item and item.number in self._counts else 0
+
     def shares(self, item: RegionItem) -> tuple[tuple[str, float], ...]:
         """Return the classes of a layout that the model knows, with their numbers of cells."""
         counts, names = self._counts.get(item.number, Counter()), [n for n, _ in self.palette if n]

@@ -13,13 +13,14 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import clear, column, row, tight_grid
 from napari_pixcell.ui.layers.layout_tools import LayoutTools
 from napari_pixcell.ui.widgets import Text, allow, button
+from napari_pixcell.words import counted
 
 COLUMNS = 3
 SIDE = 14  # px of a swatch
 BESIDE_TEXT = 16  # px of a button around its swatch and its text
 NO_CLASS = "No class"
 TIP = (
-    "{name}: the class of new cells. While a cell is selected, it becomes the class of that cell. "
+    "{name} ({there}): the class of new cells. While a cell is selected, it becomes the class of that cell. "
     "(Q picks the next)"
 )
 FILL = "Give the picked class to all cells without one, and to those of unknown classes"
@@ -59,7 +60,6 @@ class ClassButton(QToolButton):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCheckable(True)
         self.setStyleSheet(STYLE)
-        self.setToolTip(TIP.format(name=self.whole))
         self.setAccessibleName(self.whole)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -99,6 +99,8 @@ class ClassPicker(QWidget):
         no_cells, shown = session.layouts.why_no_cells(), self.tools.shown_class
         self._group.setExclusive(False)  # or the last one could not be unchecked
         for name, made in self.buttons.items():
+            there = counted(classes.count(item, name), "cell")
+            made.setToolTip(TIP.format(name=made.whole, there=there))
             allow(made, no_cells)
             made.setChecked(name == shown)
         self._group.setExclusive(True)
