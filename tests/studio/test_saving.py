@@ -149,6 +149,20 @@ def test_an_opened_session_is_restored_completely(start: Start, slide_file: Path
     ]
 
 
+def test_another_class_of_a_cell_is_saved(start: Start, slide_file: Path) -> None:
+    session = start(slide_file)
+    work_on(session)
+    saved(session)
+    number = session.regions.active.number
+    session.classes.set(number, [70_000], "stroma")
+    folder = saved(session)
+    closed(session)
+    again = start()
+    again.restoring.open(folder)
+    settled(again)
+    assert again.regions.active.classes == {70_000: "stroma"}
+
+
 def test_waiting_jobs_are_left_out_when_other_weights_embedded_their_styles(
     start: Start, slide_file: Path
 ) -> None:

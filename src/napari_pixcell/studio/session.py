@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.classes import CellClasses
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout_files import LayoutFiles
 from napari_pixcell.studio.cells.layouts import Layouts
@@ -86,6 +87,7 @@ class Session:
         self.styles = self._make(RegionStyles)
         self.features = self._make(FeatureStyles)
         self.layouts = self._make(Layouts)
+        self.classes = self._make(CellClasses)
         self.segmentation = self._make(Segmentation)
         self.layout_files = self._make(LayoutFiles)
         self.invention = self._make(Invention)

@@ -97,6 +97,8 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "save_cells": ("Save layout for other tools", "layout_.export_button"),
     "invent_cells": ("Invent cells in the active region", "layout_.inventing.invent_button"),
     "vary_cells": ("Vary cells of the active region", "layout_.inventing.vary_button"),
+    "next_class": ("Pick the next class of cells", lambda studio: studio.link.tools.pick_next()),
+    "train_control": ("Train a control", lambda studio: studio.layout_.open_training()),
     "show_condition": ("Show or hide model input", "layout_.condition"),
     "generate": ("Generate variants of the active region", "footer.generate_button"),
     "generate_grid": ("Generate grid of settings", "generate.grid.generate_button"),

@@ -41,7 +41,7 @@ NATIVE = (
     Key("[ ]", "Shrink or enlarge the brush (while painting)"),
     Key("V", "Show or hide the selected layer"),
 )
-FIRST_OF_LAYOUT = "{} (this and the next ten: while a layout is selected)"
+FIRST_OF_LAYOUT = "{} (this and the next eleven: while a layout is selected)"
 
 
 def tool_title(tool: str) -> str:
@@ -57,6 +57,7 @@ ON_LAYOUT = (
     Key("X", "Show cells as outlines or filled"),
     Key("Z", "Hide or show cells"),
     Key("Del", "Delete the selected cell"),
+    Key("Q", "Next class of new or selected cells, if the model knows classes (Shift+Q: back)"),
     Key("Shift-click", "Merge a cell with the selected one (also Alt-click)"),
     Key("Ctrl-click", "Delete any cell"),
 )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.studio.cells.classes import CellClasses
 from napari_pixcell.studio.cells.layouts import SECTION, Layouts
 from napari_pixcell.studio.cells.search import Combined, put_beside
 from napari_pixcell.studio.notices import Notices
@@ -47,6 +48,7 @@ class Invention:
 
     regions: Regions
     layouts: Layouts
+    classes: CellClasses
     settings: Settings
     tasks: Tasks
     notices: Notices
@@ -81,9 +83,11 @@ class Invention:
     def invent(self) -> None:
         """Invent the cells of the active region, or of its marked area.
 
-        They replace the cells there, or are added with ``settings.keep_cells``.
+        They replace the cells there, or are added with ``settings.keep_cells``. If the model knows
+        classes, they have those of the recipe, or else the picked one.
         """
-        item, recipe = self.regions.active, self.recipe
+        item, recipe = self.regions.active, self.classes.recipe(self.recipe)
+        chosen = self.recipe
         if item is None or self.busy or item.layout_busy:
             return
         mpp, size, density, part = self.settings.model.mpp, item.size, _density(item), item.part
@@ -109,22 +113,23 @@ class Invention:
                 origin = made.origin("invented")
                 self.layouts.set(item.number, made.labels, origin, source, made.classes)
                 self.notices.note(SECTION, words)
-            if self.recipe == recipe:
-                self.recipe = _with_next_seed(recipe)
+            if self.recipe == chosen:
+                self.recipe = _with_next_seed(chosen)
 
         self._run("Inventing", work, done)
 
     def measure_like(self, number: int) -> None:
-        """Set the recipe to the statistics of a region's layout."""
+        """Set the recipe to the statistics of a region's layout, its classes included."""
         item = self.regions.get(number)
         if item is None or item.layout is None:
             return
         labels, mpp, name = item.layout, self.settings.model.mpp, item.name
+        shares = self.classes.shares(item)
 
         def work(_report: Callable[[int, int], None]) -> Recipe:
             from napari_pixcell.cells.inventing.measuring import measure
 
-            return measure(labels, mpp, self.recipe.seed)
+            return replace(measure(labels, mpp, self.recipe.seed), classes=shares)
 
         def done(recipe: Recipe) -> None:
             self.recipe = recipe
@@ -147,17 +152,25 @@ class Invention:
             return
         whole, mpp, seed = item.whole_layout, self.settings.model.mpp, self.recipe.seed
         assert whole is not None
+        picked = self.classes.picked
 
         def work(report: Callable[[int, int], None]) -> Varied:
             from napari_pixcell.cells.inventing.varying import vary
 
             return vary(whole.labels, mpp, seed, jitter_um, drop, add, report)
 
+        def classes(varied: Varied) -> dict[int, str]:
+            """Return the classes of the cells that were there, and of those that were added."""
+            highest = int(whole.labels.max(initial=0))
+            there = {label: name for label, name in whole.classes.items() if label <= highest}
+            added = range(highest + 1, int(varied.labels.max(initial=0)) + 1)
+            return there | (dict.fromkeys(added, picked) if picked else {})
+
         def done(varied: Varied) -> None:
             if item.layout is whole.labels:
                 origin = whole.origin.removesuffix(", varied") + ", varied"
                 source = replace(whole.source or LayoutSource("painted"), edited=True)
-                self.layouts.set(item.number, varied.labels, origin, source, whole.classes)
+                self.layouts.set(item.number, varied.labels, origin, source, classes(varied))
                 self.notices.note(SECTION, f"{varied} (seed {seed})")
             self.recipe = _with_next_seed(replace(self.recipe, seed=seed))
 

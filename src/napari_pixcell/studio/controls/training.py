@@ -1,4 +1,4 @@
-"""Training of a user's own ControlNet: its pairs, its plan, and the training itself."""
+"""Training of a user's own ControlNet: its pairs and classes, its plan, and the training itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixcell.cells.class_map import Palette, read_palette
-from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.cells.class_map import Palette, checked_palette
+from napari_pixcell.cells.methods import METHODS, SegmentMethod
 from napari_pixcell.engine.events import TrainedControl
 from napari_pixcell.engine.training.control.request import (
     CONTROL_BATCH,
@@ -17,10 +17,11 @@ from napari_pixcell.engine.training.control.request import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
-from napari_pixcell.models.families import is_stain, usual_control_base
+from napari_pixcell.models.families import is_stain, segmenter_file, usual_control_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.models.store import missing
 from napari_pixcell.models.training_memory import card_words
+from napari_pixcell.studio.controls.pair_classes import PairClasses
 from napari_pixcell.studio.long_work import LongTask, LongWork, TrainTask
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
@@ -30,7 +31,7 @@ from napari_pixcell.words import counted
 if TYPE_CHECKING:
     from napari_pixcell.engine.training.control.pairs import ControlFiles
 
-SECTION = "cells"
+SECTION = "control"
 TRAINING = "Training is under way"
 STOPPED = "Training stopped. Train again to resume."
 
@@ -47,11 +48,12 @@ class ControlTraining:
         self.name = ""
         self.base = ""  # name of the family that it builds on
         self.folder: Path | None = None  # of the pairs
-        self.classes = False
-        self.palette = ""  # as typed: tumour=#ff2020,stroma=#2060ff
+        self.classes = False  # whether it is trained on the classes of the masks
         self.steps, self.batch = CONTROL_STEPS, CONTROL_BATCH
         self.segment = SegmentMethod()  # for images without masks
         self.files: list[ControlFiles] = []
+        self.found = PairClasses(self.tasks.background, self.notices)
+        self.outcome: TrainedControl | None = None  # of the last training
         self._work = LongWork(self.tasks, self.notices, TrainedControl, STOPPED)
 
     @property
@@ -69,6 +71,25 @@ class ControlTraining:
         return BUILT_IN.get(self.base) or usual_control_base()
 
     @property
+    def method(self) -> str:
+        """Method that segments images without masks, one of ``METHODS``."""
+        return self.segment.method
+
+    @method.setter
+    def method(self, method: str) -> None:
+        self.segment = SegmentMethod(method)
+
+    @property
+    def masks(self) -> bool:
+        """Whether the images have masks."""
+        return any(one.cells is not None for one in self.files)
+
+    @property
+    def palette(self) -> Palette:
+        """The classes to train on, in their colours; empty if the engine is to find them."""
+        return self.found.palette() if self.classes else ()
+
+    @property
     def out(self) -> Path:
         return data_folder() / "controls" / (self.name or "unnamed")
 
@@ -80,11 +101,13 @@ class ControlTraining:
     def choose_folder(self, folder: Path) -> None:
         """Select the folder of pairs, and look for them in a thread: it can be far away."""
         self.folder, self.files = folder, []
+        self.found.look([])
         self.notices.say(SECTION, "")
 
         def done(files: list[ControlFiles]) -> None:
             if folder == self.folder:
                 self.files = files
+                self.found.look([one for one in files if one.cells is not None])
                 self.notices.changed.emit()
 
         def work() -> list[ControlFiles]:
@@ -103,19 +126,32 @@ class ControlTraining:
         try:
             check_own_name(self.name, BUILT_IN, "ControlNet")
             check_not_taken(self.name, self.out)
-            self._palette()
+            if self.files and not self.masks and self.method != METHODS[0]:
+                segmenter_file(self.segment.model)
+            checked = self.palette
+            if checked:
+                checked_palette(checked)
         except PixCellError as error:
             return str(error)
         if self.folder is None:
             return "Select a folder of images and masks"
-        return "" if self.files else "The folder holds no pairs"
+        if not self.files:
+            return "The folder holds no pairs"
+        return self.why_no_classes() if self.classes else ""
+
+    def why_no_classes(self) -> str:
+        """Return why it cannot be trained on classes; empty if it can."""
+        if self.files and not self.masks:
+            return "Images without masks name no classes"
+        return self.found.why_none() if self.files else ""
 
     def words(self) -> str:
         """Return what would be trained on."""
         parts = []
         if self.files:
-            masks = sum(one.cells is not None for one in self.files)
-            how = "with masks" if masks else f"segmented by {self.segment.words}"
+            how = (
+                "with masks" if self.masks else f"without masks, segmented by {self.segment.words}"
+            )
             parts.append(f"{counted(len(self.files), 'image')} {how}")
         if self.job is None and any((self.out / "work").glob("*.pt")):
             parts.append("training resumes with the same pairs")
@@ -130,14 +166,15 @@ class ControlTraining:
         """Train the ControlNet in the worker; a stopped training resumes."""
         if self.why_not():
             return
-        palette = self._palette()
+        self.outcome = None
+        self.notices.say(SECTION, "")
         request = TrainControlRequest(
             name=self.name,
             family=self.family.name,
             pairs=str(self.folder),
             out=str(self.out),
-            classes=self.classes or bool(palette),
-            palette=palette,
+            classes=self.classes,
+            palette=self.palette,
             segment=self.segment,
             steps=self.steps,
             batch=self.batch,
@@ -148,9 +185,7 @@ class ControlTraining:
         """Stop the training; its checkpoint is kept. True if one was running."""
         return self._work.cancel()
 
-    def _palette(self) -> Palette:
-        return read_palette(self.palette) if self.palette.strip() else ()
-
     def _finished(self, trained: TrainedControl) -> str:
+        self.outcome = trained
         self.models.check()
         return trained.sentence()

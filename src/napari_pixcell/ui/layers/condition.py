@@ -28,7 +28,8 @@ class ConditionLayer(SessionLayer):
         self.on = False
         self._pause = stack.timer(PAUSE_MS, self._draw)
         layouts, regions = self.session.layouts, self.session.regions
-        for signal in (layouts.changed, layouts.counted, regions.changed):
+        models = self.session.models
+        for signal in (layouts.changed, layouts.counted, regions.changed, models.checked):
             stack.connect_to(signal, self._draw_later)
 
     def show(self, on: bool) -> None:
@@ -56,7 +57,8 @@ class ConditionLayer(SessionLayer):
                 self._update(item, image)
 
         say = partial(self.session.notices.say, "layout")
-        draw = partial(condition_image, labels, self.session.settings.model.cell_gap)
+        gap, classes = self.session.settings.model.cell_gap, self.session.classes.map_of(item)
+        draw = partial(condition_image, labels, gap, classes)
         self.session.background.compute(draw, drawn, say)
 
     def _update(self, item: RegionItem, image: NDArray[np.uint8]) -> None:

@@ -11,10 +11,12 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.editing import Point
+from napari_pixcell.ui.layers.class_colours import ClassColormap
 from napari_pixcell.ui.viewers import itself
 
 HALO, RIM = 2.5, 4.5  # px around a cell: bright up to the first, dark up to the second
 BRIGHT, DARK, TINT = (255, 225, 0, 255), (0, 0, 0, 150), (255, 225, 0, 70)
+CLASS_OPACITY = 150  # of 255, of the colour of a cell's class
 LINE = (1.0, 0.88, 0.0, 1.0)
 LINE_PX = 3
 ABOVE = 1000  # vispy's order: after the layer's own picture
@@ -33,7 +35,7 @@ class DrawnOver:
         self._line: Any = None
 
     def glow(self, layer: Labels, top: int, left: int, cell: NDArray[np.bool_]) -> None:
-        """Draw a glow around a cell.
+        """Draw a glow around a cell, over the colour of its class if the model knows classes.
 
         Parameters
         ----------
@@ -50,7 +52,8 @@ class DrawnOver:
         if node is None:
             return
         margin = int(np.ceil(RIM))
-        made = Image(_ring(np.pad(cell, margin)), parent=node, method="subdivide")
+        ring = _ring(np.pad(cell, margin), _tint(layer, top, left, cell))
+        made = Image(ring, parent=node, method="subdivide")
         made.set_gl_state("translucent", depth_test=False)
         made.order = ABOVE
         down, across = _coarser(layer)
@@ -97,7 +100,15 @@ def _coarser(layer: Labels) -> tuple[float, float]:
     return float(scale[-2]), float(scale[-1])
 
 
-def _ring(cell: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _tint(layer: Labels, top: int, left: int, cell: NDArray[np.bool_]) -> tuple[int, ...]:
+    if not isinstance(layer.colormap, ClassColormap):
+        return TINT
+    y, x = np.argwhere(cell)[0]
+    colour = layer.colormap.map(int(layer.data[top + y, left + x]))
+    return (*(round(255 * float(part)) for part in colour[:3]), CLASS_OPACITY)
+
+
+def _ring(cell: NDArray[np.bool_], tint: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return the glow of a cell: uint8, (height, width, 4)."""
     from scipy import ndimage
 
@@ -105,7 +116,7 @@ def _ring(cell: NDArray[np.bool_]) -> NDArray[np.uint8]:
     made = np.zeros((*cell.shape, 4), np.uint8)
     made[distance <= RIM] = DARK
     made[distance <= HALO] = BRIGHT
-    made[cell] = TINT
+    made[cell] = tint
     return made
 
 

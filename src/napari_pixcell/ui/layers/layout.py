@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from napari.layers import Labels
 
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
+from napari_pixcell.ui.layers.class_colours import ClassColours
 from napari_pixcell.ui.layers.layout_tools import LayoutTools
 from napari_pixcell.ui.layers.slide import ROLE
 
@@ -24,6 +26,10 @@ class LayoutLayers(SessionLayer):
         self._edited: set[int] = set()  # regions
         self._pause = stack.timer(PAUSE_MS, self.count_edited)
         self.tools = LayoutTools(stack, self.note_edited)
+        self._colours = ClassColours(self.session.classes)
+        stack.connect_to(self.session.classes.changed, self._follow)
+        stack.connect_to(self.session.classes.repicked, self._follow_all)
+        stack.connect_to(self.session.models.checked, self._dress_all)
         stack.connect_to(self.session.layouts.changed, self._show)
         stack.connect_to(self.session.layouts.wanted, self.count_edited)
         self._aside: Labels | None = None  # hidden while one peeks at the tissue
@@ -62,10 +68,32 @@ class LayoutLayers(SessionLayer):
                 layer.data = item.layout  # napari then resets the layer's mode
                 layer.visible = True
                 self.tools.replaced(layer)
+                self._colours.dress(layer, item)
                 if tool != self.tools.tool and self.tools.working:
                     self.tools.choose(tool)
         if item.layout is not None:
             self.session.gallery.show_none(item.number)
+
+    def _follow(self, item: RegionItem, classes: dict[int, str]) -> None:
+        layer = self.find(item.number)
+        if layer is not None:
+            self._colours.follow(layer, classes)
+            self.session.generator.live.touched()
+
+    def _follow_all(self) -> None:
+        for layer, _item in self._shown():
+            self._colours.follow(layer, {})
+
+    def _dress_all(self) -> None:
+        """Follow the classes of another model."""
+        for layer, item in self._shown():
+            self._colours.dress(layer, item)
+
+    def _shown(self) -> Iterator[tuple[Labels, RegionItem]]:
+        for item in self.session.regions.items.values():
+            layer = self.find(item.number)
+            if layer is not None:
+                yield layer, item
 
     def _peek(self) -> None:
         """Hide the outlines too while the original is shown."""
@@ -88,6 +116,7 @@ class LayoutLayers(SessionLayer):
         )
         self.stack.insert(layer, select=True)
         self.tools.attach(layer)
+        self._colours.dress(layer, item)
 
         def edited(_event: Any = None) -> None:
             self.note_edited(layer)

@@ -30,6 +30,7 @@ MODES = {
     "fill": "pan_zoom",
     "stamp": "pan_zoom",
 }
+DRAWING = ("paint", "outline", "stamp")  # tools that make new cells, and need none yet
 OURS = ("split", "fill", "stamp")  # tools whose mouse events are handled here alone
 CONTOUR = 2  # px of an outline
 FROZEN = "circle_frozen"  # napari's own brush does not paint with this cursor
@@ -57,6 +58,7 @@ class LayoutTools:
         notices = self.session.notices
         self.outlining = Outlining(drawn, notices, self.next_label, self.change)
         self.history = StrokeHistory(self.session, lambda: self.layer, edited, self.changed.emit)
+        stack.connect_to(self.session.classes.recorded, self.history.record)
         # By region:
         self._tools: dict[int, str] = {}
         self._highest: dict[int, int] = {}  # label ever used
@@ -182,6 +184,8 @@ class LayoutTools:
                 "Control-Z": (self.history.undo, "Undo"),
                 "Control-Shift-Z": (self.history.redo, "Redo"),
                 "Delete": (self.selection.delete, "Delete the selected cell"),
+                "Q": (self.pick_next, "Next class"),
+                "Shift-Q": (partial(self.pick_next, -1), "Class before"),
             }
             | {
                 key: (partial(self.toggle_by_key, tool), TOOL_NAMES[tool])
@@ -222,6 +226,7 @@ class LayoutTools:
         """Count a finished stroke; the next one draws a new cell."""
         self.history.count(layer.metadata["region"])
         if str(layer.mode) in ("paint", "polygon", "fill"):
+            self._name(layer, {int(layer.selected_label): 0})
             self._used(layer, layer.selected_label)
         if self._is_active(layer) and self.tool in ("paint", "outline"):
             layer.selected_label = self.next_label(layer)
@@ -236,10 +241,49 @@ class LayoutTools:
         indices, values = patch.changes()
         if not len(values):
             return False
+        new = values > self._highest_of(layer)
+        first = dict(zip(*np.unique(values[new], return_index=True), strict=True))
+        before = layer.data[indices][new]
+        self._name(layer, {int(label): int(before[at]) for label, at in first.items()})
         self._used(layer, values.max())
         layer.data_setitem(indices, values.astype(layer.data.dtype))
         self.changed.emit()  # napari reports the stroke before it is written
         return True
+
+    def _name(self, layer: Labels, parents: dict[int, int]) -> None:
+        """Give new cells the picked class, or that of the cell they were cut from, by label."""
+        item, highest = self.regions.get(layer.metadata["region"]), self._highest_of(layer)
+        for label, parent in parents.items():
+            if item is not None and label > highest:
+                self.session.classes.add(item, label, parent)
+
+    def pick_class(self, name: str) -> None:
+        """Pick the class of new cells; while none are drawn, the selected cell is given it too."""
+        item, label = self.regions.active, self.classed_label
+        self.session.classes.pick(name)
+        if item is not None and label and not self.selection.uncover():
+            self.session.classes.set(item.number, [label], name)
+        self.changed.emit()
+
+    def pick_next(self, step: int = 1) -> None:
+        """Pick the next class of the model, or the one before."""
+        names = [name for name, _ in self.session.classes.palette]
+        shown = self.shown_class
+        if names:
+            place = names.index(shown) + step if shown in names else 0
+            self.pick_class(names[place % len(names)])
+
+    @property
+    def classed_label(self) -> int:
+        """Label of the cell whose class is shown and changed; 0 if it is that of new cells."""
+        return 0 if self.tool in DRAWING else self.selection.label
+
+    @property
+    def shown_class(self) -> str:
+        """The class of the selected cell, or else of new cells."""
+        item, label = self.regions.active, self.classed_label
+        classes = self.session.classes
+        return classes.of(item, label) if item is not None and label else classes.picked
 
     def toggle_merging(self) -> None:
         """Merge the selected cell with the one that is clicked next; again to end that."""
@@ -253,7 +297,10 @@ class LayoutTools:
         number = layer.metadata["region"]
         item = self.session.regions.get(number)
         known = max(item.classes, default=0) if item is not None else 0
-        return max(self._highest.get(number, 0), known) + 1
+        return max(self._highest_of(layer), known) + 1
+
+    def _highest_of(self, layer: Labels) -> int:
+        return self._highest.get(layer.metadata["region"], 0)
 
     def _used(self, layer: Labels, label: int) -> None:
         """Note a used label, since the maximum of a large layout is slow to compute."""

@@ -1,13 +1,14 @@
-"""Undo and redo of strokes on a layout, and of whole layouts before them."""
+"""Undo and redo of edits of a layout, and of whole layouts before them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from napari.layers import Labels
 
+from napari_pixcell.studio.cells.classes import ClassChange
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 
@@ -15,15 +16,23 @@ MOST_STROKES = 100  # in napari's history
 
 
 @dataclass
-class Strokes:
-    """Numbers of strokes in a layer's history that can be undone and redone."""
+class Edits:
+    """Edits of a layer that can be undone and redone, the newest last.
 
-    done: int = 0
-    undone: int = 0
+    None stands for the next stroke in napari's own history.
+    """
+
+    done: list[ClassChange | None] = field(default_factory=list)
+    undone: list[ClassChange | None] = field(default_factory=list)
+
+    def add(self, edit: ClassChange | None) -> None:
+        self.done.append(edit)
+        del self.done[:-MOST_STROKES]
+        self.undone.clear()
 
 
 class StrokeHistory:
-    """Undoes and redoes in the active region: strokes first, then imports and segmentations.
+    """Undoes and redoes in the active region: strokes and classes, then whole layouts.
 
     Parameters
     ----------
@@ -45,16 +54,20 @@ class StrokeHistory:
     ) -> None:
         self.session, self.regions = session, session.regions
         self._active, self._edited, self._changed = active, edited, changed
-        self._strokes: dict[int, Strokes] = {}  # by region
+        self._edits: dict[int, Edits] = {}  # by region
 
     def reset(self, number: int) -> None:
-        """Forget the strokes of a layout that was replaced, as napari does."""
-        self._strokes[number] = Strokes()
+        """Forget the edits of a layout that was replaced, as napari does."""
+        self._edits[number] = Edits()
 
     def count(self, number: int) -> None:
         """Count a finished stroke in a region."""
-        strokes = self._strokes[number]
-        strokes.done, strokes.undone = min(strokes.done + 1, MOST_STROKES), 0
+        self._edits[number].add(None)
+
+    def record(self, change: ClassChange) -> None:
+        """Record that cells were given another class."""
+        self._edits.setdefault(change.number, Edits()).add(change)
+        self._changed()
 
     @property
     def can_undo(self) -> bool:
@@ -67,29 +80,34 @@ class StrokeHistory:
         return item is not None and bool(self._of(item).undone or item.later)
 
     def undo(self) -> None:
-        """Undo the last stroke, or else the last change of the whole layout."""
+        """Undo the last edit, or else the last change of the whole layout."""
         item = self.regions.active
-        if item is not None and not self._step(item, -1):
+        if item is not None and not self._step(item, back=True):
             self.session.layouts.undo(item.number)
 
     def redo(self) -> None:
-        """Redo the stroke or layout that was undone last."""
+        """Redo the edit or layout that was undone last."""
         item = self.regions.active
-        if item is not None and not self._step(item, 1):
+        if item is not None and not self._step(item, back=False):
             self.session.layouts.redo(item.number)
 
-    def _of(self, item: RegionItem) -> Strokes:
-        return self._strokes.get(item.number, Strokes()) if item.layout is not None else Strokes()
+    def _of(self, item: RegionItem) -> Edits:
+        return self._edits.get(item.number, Edits()) if item.layout is not None else Edits()
 
-    def _step(self, item: RegionItem, strokes: int) -> bool:
-        """Undo (-1) or redo (1) a stroke. Return False if there is none."""
-        layer, counts = self._active(), self._of(item)
-        if layer is None or not (counts.done if strokes < 0 else counts.undone):
+    def _step(self, item: RegionItem, back: bool) -> bool:
+        """Undo or redo an edit. Return False if there is none."""
+        layer, edits = self._active(), self._of(item)
+        taken, put = (edits.done, edits.undone) if back else (edits.undone, edits.done)
+        if layer is None or not taken:
             return False
         if not self.session.generator.live.on:  # nothing changes unseen under a variant
             self.session.gallery.show_none(item.number)
-        counts.done, counts.undone = counts.done + strokes, counts.undone - strokes
-        (layer.undo if strokes < 0 else layer.redo)()
-        self._edited(layer)
+        edit = taken.pop()
+        put.append(edit)
+        if edit is not None:
+            self.session.classes.apply(item.number, edit.before if back else edit.after)
+        else:
+            (layer.undo if back else layer.redo)()
+            self._edited(layer)
         self._changed()
         return True

@@ -9,9 +9,10 @@ from qtpy.QtWidgets import QSizePolicy, QSpinBox
 
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.arrange import More, field_grid, row, show_all
+from napari_pixcell.ui.arrange import More, field_grid, labelled, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.language import tr
+from napari_pixcell.ui.sections.classes import NO_CLASS
 from napari_pixcell.ui.widgets import Bar, allow, button, combo, number, offer, slider
 
 LABELS = {
@@ -23,6 +24,7 @@ LABELS = {
     "alignment": "Alignment",
     "seed": "Seed",
 }
+PICKED = "the picked class"
 OWN = 0  # item data of the entry for the numbers as they are
 
 
@@ -57,11 +59,15 @@ class InventPanel(More):
         self.drop = _amount(10, 100, "− ", " %", "Percentage of the cells that are removed")
         self.more = _amount(10, 500, "+ ", " %", "Percentage of cells that are added")
         self.bar = Bar()
+        tip = "Classes of the cells: the picked one, or those of the template in its proportions"
+        self.classes = combo(tip, name="Classes")
+        self.classes.activated.connect(self._use_classes)
+        self.classes_row = labelled("Classes", self.classes)
         lines = [(label, self.fields[name]) for name, label in LABELS.items()]
         fields = field_grid(("Template", self.like), *lines)
         inventing = row(self.invent_button, self.cancel_button)
         varying = row(self.vary_button, self.jitter, self.drop, self.more, stretch=(1, 2, 3))
-        self.stack(fields, inventing, varying, self.bar)
+        self.stack(fields, self.classes_row, inventing, varying, self.bar)
 
     def _change(self, name: str, value: float) -> None:
         kind = type(getattr(Recipe(), name))
@@ -75,6 +81,20 @@ class InventPanel(More):
         number = self.like.itemData(index)
         if number != OWN:
             self.invention.measure_like(number)
+
+    def _use_classes(self, index: int) -> None:
+        if not self.classes.itemData(index):
+            self.invention.change(classes=())
+
+    def _show_classes(self) -> None:
+        recipe, session = self.invention.recipe, self.session
+        self.classes_row.setVisible(bool(session.classes.palette))
+        picked = session.classes.picked or NO_CLASS
+        total = sum(share for _, share in recipe.classes)
+        parts = [f"{name} {share / total:.0%}" for name, share in recipe.classes]
+        mixed = [(", ".join(parts), True)] if parts else []
+        offer(self.classes, [(f"{PICKED} ({picked})", False), *mixed])
+        set_quietly(self.classes, bool(parts))
 
     def refresh(self) -> None:
         session, invention, item = self.session, self.invention, self.session.regions.active
@@ -92,6 +112,7 @@ class InventPanel(More):
             set_quietly(self.like, OWN)
         for name, field in self.fields.items():
             set_quietly(field, getattr(invention.recipe, name))
+        self._show_classes()
 
 
 def _amount(value: int, most: int, before: str, unit: str, tip: str) -> QSpinBox:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_pixcell.studio.controls.training import SECTION as CONTROL
 from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import Folds, More, column, labelled, row
@@ -18,7 +19,8 @@ from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.inventing import InventPanel
 from napari_pixcell.ui.sections.segmentation import SegmentationPanel
 from napari_pixcell.ui.sections.tools import ToolsPanel
-from napari_pixcell.ui.widgets import AMBER, Text, allow, button, check_box, combo, slider
+from napari_pixcell.ui.sections.training_control import ControlTrainingDialog
+from napari_pixcell.ui.widgets import AMBER, LINK, Text, allow, button, check_box, combo, slider
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip "
 KINDS += "*.xml *.txt *.csv *.tsv *.parquet *.mat zarr.json .zattrs"
@@ -38,6 +40,7 @@ MARK = (
     "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
     "and “Invent cells” uses the density chosen here."
 )
+SEEN = "Show the conditioning image: cells {colour} on black, touching ones one pixel apart"
 
 
 class LayoutSection(Section):
@@ -60,15 +63,20 @@ class LayoutSection(Section):
         self.stamps = self.tools.options.stamps
         self.inventing = InventPanel(session)
         self.advice = Text(colour=AMBER, small=True)
-        tip = "Show the conditioning image: white on black, touching cells one pixel apart"
-        self.condition = check_box("Show model input", tip)
+        self.condition = check_box("Show model input", SEEN.format(colour="white"))
         on_edit(self.condition, link.condition.show)
         tip = "How closely cells follow the layout: 0 ignores it, 1 is as trained"
         self.strength = slider(0, 2, tip)
         bind(self.strength, session.settings, "layout_strength")
         self.strength_row = labelled("Layout strength", self.strength)
         self.seen = More("Model input", "What the model sees of the layout, and how it follows it")
-        self.seen.stack(self.condition, self.strength_row)
+        self.training = ControlTrainingDialog(session, self)
+        tip = "Train the model that places cells on your own images and masks, with their classes"
+        self.train_button = button("Train a control…", tip, self.open_training)
+        self.train_button.setStyleSheet(LINK)
+        beside = row(self.train_button)
+        beside.addStretch(1)
+        self.seen.stack(self.condition, self.strength_row, beside)
         self.parts = (self.segmentation, self.area, self.tools, self.inventing)
         self.stack(self.segmentation, self.tools)
         self.add(self.import_button, self.export_button, self.none_button)
@@ -80,6 +88,9 @@ class LayoutSection(Section):
         session, item = self.session, self.session.regions.active
         for part in self.parts:
             part.refresh()
+        self.training.refresh()
+        job = session.control_training.job
+        self.train_button.setText("Train a control…" if job is None else f"{job.sentence()}…")
         layout, layouts = item.layout if item is not None else None, session.layouts
         reading = "A file is being imported" if session.layout_files.reading else ""
         allow(self.import_button, layouts.why_no_cells() or reading)
@@ -87,6 +98,8 @@ class LayoutSection(Section):
         allow(self.none_button, layouts.why_no_change())
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
+        colour = "in the colours of their classes" if session.classes.palette else "white"
+        self.condition.setToolTip(SEEN.format(colour=colour))
         allow(self.condition, layouts.why_no_change())
         set_quietly(self.condition, self.link.condition.on)
         self._report()
@@ -104,8 +117,22 @@ class LayoutSection(Section):
             self.report(elsewhere.sentence, "", FROM_CORNER if elsewhere.relative else ADD, act)
         elif segmentation.replaced and not self.problem_now():
             self.report(segmentation.replaced, "", "Undo", segmentation.undo)
+        elif not self.problem_now() and not self.note_now() and self._training_told():
+            self.report("", self._training_told(), "Show…", self.open_training)
         else:
             self.report(state=self._state_now())
+
+    def open_training(self) -> None:
+        """Open the dialog that trains a control, which then tells how the last training ended."""
+        self.training.show()
+        self.session.changed.emit()
+
+    def _training_told(self) -> str:
+        """Return that a training has ended, unless its dialog says so."""
+        notices, training = self.session.notices, self.session.control_training
+        told = notices.problems.get(CONTROL) or notices.notes.get(CONTROL)
+        there = not told or training.job is not None or self.training.isVisible()
+        return "" if there else "The training of a control has ended."
 
     def _import_from_corner(self) -> None:
         elsewhere = self.session.layout_files.elsewhere

@@ -21,13 +21,13 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import boxed, column, row, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
-from napari_pixcell.ui.layers.layout_tools import GROWS_BY
+from napari_pixcell.ui.layers.layout_tools import DRAWING, GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.sections.classes import ClassPicker
 from napari_pixcell.ui.tool_icons import SIDE, icon_button
 from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, slider
 
 COLUMNS, ROW_PX = 7, 30
-DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
 # By tool: its name, its tooltip, and the help line while it is active.
 TOOLS = {
     "select": (
@@ -59,6 +59,7 @@ NO_CELLS = "Find the nuclei, or draw cells with the brush, the outline or the st
 ASIDE = "Click a tool to edit the cells. Select picks one."
 MERGING = "Click the cell to merge with the glowing one. Esc ends this."
 SELECTED = "Cell {label}: {area:.0f} µm². Shift-click another to merge them. Del deletes it."
+SELECTED_CLASSED = "Cell {label}: {area:.0f} µm². Pick its class below. Del deletes the cell."
 BUSY = "The nuclei are being segmented."
 NO_SELECTION = "Select a cell first"
 BRUSH_UM = (1.0, 40.0)  # range of the brush's diameter
@@ -67,7 +68,8 @@ BRUSH_UM = (1.0, 40.0)  # range of the brush's diameter
 class ToolsPanel(QWidget):
     """Tools in one row, actions on the layout and the selected cell below, and one line of help.
 
-    It has the same height whatever happens: what cannot be used is greyed.
+    It has the same height whatever happens: what cannot be used is greyed. Only a model that knows
+    classes of cells adds them below.
     """
 
     def __init__(self, session: Session, link: LayerLink) -> None:
@@ -95,12 +97,13 @@ class ToolsPanel(QWidget):
         self.changes = self.merge, self.remove, self.smaller, self.larger
         self.help = Text(small=True, lines=2)
         self.options = ToolOptions(session, link)
+        self.classes = ClassPicker(session, tools)
         grid = tight_grid(None, 2)
         actions = self.undo, self.redo, *self.changes, self.outlines
         for index, made in enumerate([*self.buttons.values(), *actions]):
             grid.addWidget(made, index // COLUMNS, index % COLUMNS)
             grid.setColumnStretch(index % COLUMNS, 1)
-        column(self, grid, self.help, self.options, spacing=3)
+        column(self, grid, self.help, self.options, self.classes, spacing=3)
         tools.changed.connect(self.refresh)
 
     def refresh(self) -> None:
@@ -119,6 +122,7 @@ class ToolsPanel(QWidget):
         set_quietly(self.merge, tools.selection.merging)
         self.help.say(self._help())
         self.options.refresh()
+        self.classes.refresh()
 
     def _help(self) -> str:
         session, item, tools = self.session, self.session.regions.active, self.tools
@@ -136,7 +140,8 @@ class ToolsPanel(QWidget):
             return ASIDE
         if tools.tool == "select" and tools.selection.label:
             area = tools.selection.area_px * session.settings.model.mpp**2
-            return SELECTED.format(label=tools.selection.label, area=area)
+            words = SELECTED_CLASSED if session.classes.palette else SELECTED
+            return words.format(label=tools.selection.label, area=area)
         return TOOLS[tools.tool][2]
 
 

@@ -1,15 +1,18 @@
-"""The dialog in which a stain of the user's own is trained."""
+"""The dialogs in which a stain or a control of the user's own is trained."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDialog, QPushButton, QWidget
 
+from napari_pixcell.studio.long_work import LongTask
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.training import SIDES
-from napari_pixcell.ui.arrange import boxed, column, row
+from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.bind import set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.sections.form import Form, choice, flag, text
@@ -41,6 +44,26 @@ def short(name: str) -> str:
     return name if len(name) <= SHORT else f"{name[: SHORT // 2]}…{name[1 - SHORT // 2 :]}"
 
 
+class TrainingRow(QWidget):
+    """What a training is doing, its bar, and the button that stops it; hidden without one."""
+
+    def __init__(self, cancel: Callable[[], Any]) -> None:
+        super().__init__()
+        self.state = Text(small=True)
+        self.bar = Bar()
+        tip = "Stop the training and keep its state (Esc)"
+        self.cancel_button = button("Cancel", tip, cancel, "cancel training")
+        column(self, self.state, row(self.bar, self.cancel_button, stretch=0), spacing=4)
+        self.hide()
+
+    def show_task(self, task: LongTask | None) -> None:
+        self.setVisible(task is not None)
+        if task is not None:
+            self.state.say(task.sentence())
+            self.bar.advance(task.done, task.total)
+            allow(self.cancel_button, "Already cancelling" if task.cancelled else "")
+
+
 class TrainingDialog(QDialog):
     """Chooses the pairs and shows the progress of a training, which goes on when it is closed."""
 
@@ -62,13 +85,9 @@ class TrainingDialog(QDialog):
         self.words = Text(small=True)
         tip = "Train on these pairs and add the stain to yours"
         self.train_button = button("Train stain", tip, training.train)
-        self.state = Text(small=True)
-        self.bar = Bar()
-        tip = "Stop the training and keep its state (Esc)"
-        self.cancel_button = button("Cancel", tip, training.cancel, "cancel training")
-        self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
+        self.progress = TrainingRow(training.cancel)
         sides = [row(self.folders[side], self.regions[side], stretch=0) for side in SIDES]
-        said = self.words, self.train_button, self.state, self.progress
+        said = self.words, self.train_button, self.progress
         stack = column(self, Text(ABOUT), self.form, *sides, *said, spacing=8)
         stack.setContentsMargins(14, 14, 14, 14)
 
@@ -97,11 +116,7 @@ class TrainingDialog(QDialog):
         self.words.say(training.words())
         self.train_button.setText(f"Train {short(training.name) or 'stain'}")
         allow(self.train_button, training.why_not())
-        self.progress.setVisible(job is not None)
-        self.state.say(job.sentence() if job is not None else "")
-        if job is not None:
-            self.bar.advance(job.done, job.total)
-            allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
+        self.progress.show_task(job)
 
     def choose(self, side: str) -> None:
         choose = partial(self.session.training.choose_folder, side)
