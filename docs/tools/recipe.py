@@ -73,6 +73,7 @@ WORDS = {  # of the keys of styles and layouts, by which no class has a docstrin
     "image": "Of a file that annotates several images: the name of the one to read.",
     "slide_mpp": "Pixel size in µm of the slide that outlines lie on.",
     "labels": "The label image.",
+    "classes": "Classes of cells that have none, drawn at random in these proportions.",
     "made": "How it was made, as napari-pixcell wrote it.",
     "recipe": "Statistics of the cells.",
     "count": "How many layouts.",
@@ -86,6 +87,7 @@ PLACES = {  # words of a key that mean something else in one source
     ("FolderLayout", "slide"): "Path of the slide that outlines lie on.",
     ("FileLayout", "region"): "Region of that slide, in level-0 pixels.",
     ("FolderLayout", "region"): "Region of that slide, in level-0 pixels.",
+    ("LabelsLayout", "classes"): "Class of each cell, by its label.",
     ("LibraryStyle", "name"): "Name or id of the saved style.",
 }
 TOP = {
