@@ -1,9 +1,10 @@
 """Derive three classes of nuclei, and write pairs to train a class-aware control on.
 
 Nobody has named the nuclei of this tissue, so classes are derived from what they look like, field
-by field. A nucleus whose long axis is at least 1.9 times its short one is *elongated*. Of the
-others, a nucleus is *small dark* if its optical density, in standard deviations from the field's
-mean, exceeds the logarithm of its area, likewise, and *large pale* otherwise. They are no cell
+by field, and only where it is clear. A nucleus whose long axis is at least 1.9 times its short one
+is *elongated*. Of the others, a nucleus is *small dark* if it is smaller than the median and its
+optical density is at least half a standard deviation above the field's mean, and *large pale* if
+it is larger and at least half a standard deviation below. The rest has no class. They are no cell
 types.
 
     python make_classes.py OUT
@@ -26,6 +27,7 @@ from napari_pixcell.cells import segment_nuclei, write_labels
 MPP = 0.5
 LEAST_UM2 = 10.0  # smaller ones are mostly fragments
 ELONGATED = 1.9
+CLEARLY = 0.5  # standard deviations of the optical density of a field's nuclei
 # Their nuclei, many of them blue, are not segmented well enough.
 WITHOUT_MASKS = "OSCC"
 
@@ -36,13 +38,17 @@ def classes_of(image: np.ndarray, labels: np.ndarray) -> dict[int, str]:
     cells = regionprops(labels, density)
     areas = np.array([cell.area for cell in cells])
     dark = np.array([cell.intensity_mean for cell in cells])
-    large = np.log(areas)
-    dark, large = ((values - values.mean()) / (values.std() + 1e-9) for values in (dark, large))
+    dark = (dark - dark.mean()) / (dark.std() + 1e-9)
+    small = areas < np.median(areas)
     named = {}
-    for cell, one, other in zip(cells, dark, large, strict=True):
+    for cell, how_dark, is_small in zip(cells, dark, small, strict=True):
         ratio = cell.axis_major_length / max(cell.axis_minor_length, 1.0)
-        round_one = "small dark" if one > other else "large pale"
-        named[cell.label] = "elongated" if ratio >= ELONGATED else round_one
+        if ratio >= ELONGATED:
+            named[cell.label] = "elongated"
+        elif is_small and how_dark >= CLEARLY:
+            named[cell.label] = "small dark"
+        elif not is_small and how_dark <= -CLEARLY:
+            named[cell.label] = "large pale"
     return named
 
 
@@ -65,6 +71,7 @@ def main() -> None:
             continue
         named = classes_of(image, labels)
         total.update(named.values())
+        total[""] += len(np.unique(labels)) - 1 - len(named)
         Image.fromarray(image).save(out / "images" / f"{name}.png", dpi=(25_400 / MPP,) * 2)
         write_labels(out / "masks" / f"{name}.tif", labels, MPP, named)
     print(dict(total))
