@@ -13,6 +13,7 @@ import pytest
 from marked_cells import field, write_pairs
 from PIL import Image
 
+from napari_pixcell.cells.writing import write_labels
 from napari_pixcell.engine.training.control import pairs
 from napari_pixcell.engine.training.control.pairs import (
     control_files,
@@ -100,6 +101,12 @@ def test_a_mask_of_another_size_is_refused(folder: Path) -> None:
         "“0.png” is 256 × 256 px, but its mask “0_masks.tif” is 300 × 200 px. Export masks of the "
         "same size."
     )
+
+
+def test_a_mask_without_cells_is_tissue_without_cells(folder: Path) -> None:
+    write_labels(folder / "0_masks.tif", np.zeros((256, 256), np.uint16))
+    pair = read_control_pair(control_files(folder)[0], DEMO, None)
+    assert pair.labels.shape == (256, 256) and not pair.labels.any() and not pair.classes
 
 
 def test_an_image_smaller_than_a_tile_is_refused(tmp_path: Path) -> None:

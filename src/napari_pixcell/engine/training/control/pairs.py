@@ -133,6 +133,8 @@ def read_control_pair(files: ControlFiles, family: Family, mpp: float | None) ->
             f"“{files.image.name}” is {in_px(shape)}, but its mask “{files.cells.name}” is "
             f"{in_px(cells.shape)}. Export masks of the same size."
         )
+    if cells.labels is not None and not cells.labels.any():  # tissue without cells
+        return ControlPair(files.image.stem, pixels, np.zeros(size, np.int32), {})
     labels, classes, _ = cells_for(cells.with_mpp(own), region, size, shape, own)
     return ControlPair(files.image.stem, pixels, labels.astype(np.int32), classes)
 
