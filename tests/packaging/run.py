@@ -86,9 +86,9 @@ def use(python: Path, folder: Path, window: bool) -> None:
 
 def containers(base: str | None, options: list[str]) -> None:
     """Build the image, and run the program in it as its user does."""
-    builder = next((name for name in BUILDERS if shutil.which(name)), None)
+    builder = next((name for name in BUILDERS if answers(name)), None)
     if builder is None:
-        sys.exit(f"None of {', '.join(BUILDERS)} is installed. Install one to build the image.")
+        sys.exit(f"None of {', '.join(BUILDERS)} works here. Install or start one of them.")
     image = "localhost/napari-pixcell"
     verb = "bud" if builder == "buildah" else "build"
     arguments = ["--build-arg", f"BASE={base}"] if base else []
@@ -101,6 +101,13 @@ def containers(base: str | None, options: list[str]) -> None:
             call([builder, "rm", name])
         else:
             call([builder, "run", "--rm", image, *command])
+
+
+def answers(builder: str) -> bool:
+    """True if a builder is installed, and its service runs if it needs one."""
+    return bool(shutil.which(builder)) and not subprocess.call(
+        [builder, "info"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def call(

@@ -60,9 +60,9 @@ def test_the_installed_copy_generates_a_variant_from_any_folder(
     module, slide, commands = json.loads(run("-c", PLACES))
     assert Path(module).is_relative_to(installed) and Path(slide).is_relative_to(installed)
     assert "napari-pixcell.studio" in commands
-    options = ("--region", "600,600,128,128", "--count", 1, "--steps", 4, "--json")
+    options = ("--region", "600,600,256,256", "--count", 1, "--steps", 4, "--json")
     report = json.loads(run(script, "generate", slide, *options, "--out", tmp_path / "out"))
-    assert len(report["variants"]) == 1, report
+    assert len(report["images"]) == 1, report
     assert list((tmp_path / "out").rglob("*.png"))
 
 
