@@ -238,5 +238,5 @@ def test_models_are_listed_checked_and_offered() -> None:
 def test_nothing_is_downloaded_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     model = pixcell.get_model("pixcell-256")
-    with pytest.raises(pixcell.PixCellError, match="offline"):
+    with pytest.raises(pixcell.PixCellError, match="HF_HUB_OFFLINE is set"):
         model.download(accept_licence=True, progress=False)
