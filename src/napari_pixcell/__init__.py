@@ -11,15 +11,15 @@ from napari_pixcell.stability import with_moved
 __version__ = "0.1.0"
 
 _NAMES = {
-    "api.datasets": ("Dataset", "DatasetPair"),
-    "api.engine": ("Engine", "reproduce"),
+    "api.datasets": ("PublicDataset as Dataset", "DatasetPair"),
+    "api.engine": ("PublicEngine as Engine", "reproduce"),
     "api.layouts": ("Layout",),
     "api.measuring": ("measure_ihc",),
     "api.models": ("Model", "get_model", "list_models"),
     "api.progress": ("RequestCancelled",),
     "api.slides": ("open_slide", "sample_slide"),
     "api.styles": ("blend",),
-    "api.variants": ("Variant", "export"),
+    "api.variants": ("PublicVariant as Variant", "export"),
     "api.warning": ("PixCellWarning",),
     "datasets.export": ("read_record",),
     "engine.record": ("Record",),
@@ -30,7 +30,7 @@ _NAMES = {
 }
 _MOVED: dict[str, tuple[str, str]] = {}  # former names: their present one, and since which release
 
-__all__ = sorted(name for names in _NAMES.values() for name in names)
+__all__ = sorted(name.split(" as ")[-1] for names in _NAMES.values() for name in names)
 __getattr__ = with_moved(late(__name__, _NAMES), _MOVED)
 
 

@@ -20,6 +20,7 @@ def public(name: str) -> Callable[[C], C]:
 
     def rename(cls: C) -> C:
         cls.__name__ = cls.__qualname__ = name
+        cls.__module__ = "napari_pixcell"  # where pickle and users find it
         return cls
 
     return rename

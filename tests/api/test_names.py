@@ -71,13 +71,13 @@ def test_the_types_for_editors_name_the_same_objects() -> None:
     assert pixcell.__file__ is not None
     stub = ast.parse(Path(pixcell.__file__).with_suffix(".pyi").read_text("utf-8"))
     typed = {
-        alias.name: (node.module, alias.asname)
+        alias.asname: (node.module, alias.name)
         for node in stub.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
     assert typed == {
-        name: (f"napari_pixcell.{module}", name)
+        name.split(" as ")[-1]: (f"napari_pixcell.{module}", name.split(" as ")[0])
         for module, names in pixcell._NAMES.items()  # type: ignore[attr-defined]
         for name in names
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,8 @@ def test_variants_are_exported_with_their_masks_and_records(
     assert repr(made[0]) == "Variant(seed=1, 256 × 256 px, 0.5 µm/px)"
     paths = pixcell.export(made, tmp_path / "pairs")
     assert [path.name for path in paths] == ["mine-seed1.png", "mine-seed2.png"]
+    copied = pickle.loads(pickle.dumps(made[0]))  # as processes of the user's exchange it
+    assert (copied.image == made[0].image).all() and copied.record == made[0].record
     assert len([*(tmp_path / "pairs" / "masks").iterdir()]) == 2
     assert pixcell.read_record(paths[1]).sha256 == made[1].record.sha256
 

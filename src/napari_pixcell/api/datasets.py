@@ -359,6 +359,3 @@ def _run(
             own.run(request, on_event)
         except RequestCancelled:
             raise RequestCancelled(STOPPED) from None
-
-
-Dataset = PublicDataset

@@ -707,6 +707,3 @@ def reproduce(
         return engine.reproduce(record, slide)
     with PublicEngine() as own:
         return own.reproduce(record, slide)
-
-
-Engine = PublicEngine

@@ -120,6 +120,3 @@ def export(
         record = variant.record.without_wrong() if drop_wrong else variant.record
         paths.append(writer.folder / writer.write(variant.image, record.mask, record)["image"])
     return paths
-
-
-Variant = PublicVariant
