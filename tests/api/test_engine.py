@@ -348,7 +348,7 @@ def test_a_layout_of_another_size_is_refused(
     ("call", "message"),
     [
         (lambda e, s, r: pixcell.Engine("pixcell-9"), "There is no family “pixcell-9”"),
-        (lambda e, s, r: pixcell.Engine("demo", where="cloud"), "cannot run “cloud”"),
+        (lambda e, s, r: pixcell.Engine("demo", where="cloud"), "place “cloud” is unknown"),
         (lambda e, s, r: pixcell.Engine("demo", progress=3), "The progress is 3"),
         (lambda e, s, r: e.embed(np.zeros((256, 256), np.uint8)), "is an array of"),
         (lambda e, s, r: e.embed(np.zeros((256, 256, 3))), "float64"),

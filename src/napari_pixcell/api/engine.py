@@ -110,7 +110,7 @@ class PublicEngine:
         self._family = get_family(family)
         if where not in BACKENDS:
             raise PixCellError(
-                f"“{where}” is no place to run. Choose one of: {', '.join(BACKENDS)}."
+                f"The place “{where}” is unknown. Choose one of: {', '.join(BACKENDS)}."
             )
         self.family, self.mpp, self.tile = family, self._family.mpp, self._family.tile
         self._runner: RequestRunner | None = RequestRunner(BACKENDS[where](), progress)

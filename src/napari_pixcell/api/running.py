@@ -121,6 +121,7 @@ class RequestRunner:
     """
 
     def __init__(self, backend: Backend, progress: WantedProgress) -> None:
+        ProgressDisplay(progress)  # raises
         self.backend, self._progress = backend, progress
         self._running = threading.Lock()
         self._cancel = threading.Event()

@@ -17,7 +17,7 @@ def warn(text: str) -> None:
     """Warn with a text at the line that called the package; an empty text warns of nothing."""
     if not text:
         return
-    depth, frame = 1, sys._getframe(1)
+    depth, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         depth, frame = depth + 1, frame.f_back
     warnings.warn(text, PixCellWarning, stacklevel=depth)
