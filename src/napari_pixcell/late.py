@@ -15,13 +15,18 @@ def late(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], An
     package : str
         Its ``__name__``.
     names : mapping of str to sequence of str
-        Names that each of its modules provides.
+        Names that each of its modules provides; “A as B” provides its A as B.
     """
-    places = {name: module for module, provided in names.items() for name in provided}
+    places = {
+        provided.split(" as ")[-1]: (module, provided.split(" as ")[0])
+        for module, several in names.items()
+        for provided in several
+    }
 
     def find(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{places[name]}"), name)
+        module, attribute = places[name]
+        return getattr(import_module(f"{package}.{module}"), attribute)
 
     return find

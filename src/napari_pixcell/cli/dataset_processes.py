@@ -15,7 +15,6 @@ from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
-from napari_pixcell.datasets.store.parts import part_paths
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 
@@ -177,14 +176,10 @@ def join(options: cli.Options) -> cli.Result:
 
 def join_parts(folder: Path) -> None:
     """Join the parts of a dataset that is to be read; print why if that is not possible."""
-    from napari_pixcell.datasets.parallel.joining import join_dataset
+    from napari_pixcell.datasets.parallel.joining import join_finished
 
-    if not part_paths(folder):
-        return
-    try:
-        join_dataset(Dataset(folder))
-    except PixCellError as error:
-        print(f"The pairs of shards that are not joined yet are left out. {error}", file=sys.stderr)
+    if problem := join_finished(folder):
+        print(problem, file=sys.stderr)
 
 
 def _gpus(text: str) -> list[str]:

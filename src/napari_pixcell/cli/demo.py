@@ -8,7 +8,6 @@ from pathlib import Path
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of, write_variants
-from napari_pixcell.cli.styles import colours_of
 from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.requests import (
     GenerationSettings,
@@ -53,6 +52,6 @@ def _demo_without_window(out: Path) -> cli.Result:
         embedding=embedding,
         layout=segment_nuclei(slide.read(region, family.mpp), family.mpp),
         source=source,
-        colour_match=colour_match(family.colour_match, colours_of(chosen)),
+        colour_match=colour_match(family.colour_match, chosen.colours()),
     )
     return write_variants([request], out)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of, embedding_of
 from napari_pixcell.cli.styles import save_style, whole_picture
 from napari_pixcell.engine.styles.blending import as_grid
@@ -40,7 +40,7 @@ def embed(options: cli.Options) -> cli.Result:
     else:
         chosen = chosen_region(options)
     values, cached = embedding_of(chosen, options.no_cache)
-    chosen.warn_if_corrupt()
+    warn_if_corrupt(chosen)
     result: cli.Result = {"shape": list(values.shape), "from cache": cached}
     if options.out is not None:
         if options.grid:

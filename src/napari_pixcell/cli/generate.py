@@ -12,16 +12,15 @@ import numpy as np
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image, warn_if_corrupt
 from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
 from napari_pixcell.datasets.marks import read_marked
 from napari_pixcell.engine.colour_match import OFF, colour_match, colour_setting
-from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset
-from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.repair import ROUNDS, Repair
+from napari_pixcell.engine.reproducing import reproduce
 from napari_pixcell.engine.request_values import check_published
 from napari_pixcell.engine.requests import (
     GenerationSettings,
@@ -31,7 +30,7 @@ from napari_pixcell.engine.requests import (
 )
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
 from napari_pixcell.engine.tissue import slide_signature
-from napari_pixcell.engine.withheld_start import check_start_known, with_start
+from napari_pixcell.engine.withheld_start import with_start
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.untrusted import read_bounded
@@ -105,7 +104,7 @@ def generate(options: cli.Options) -> cli.Result:
             "Save that style again from its tissue.",
             file=sys.stderr,
         )
-    chosen.warn_if_corrupt()
+    warn_if_corrupt(chosen)
     request = generate_request(
         chosen.family,
         GenerationSettings.for_family(
@@ -205,15 +204,13 @@ def rerun(options: cli.Options) -> cli.Result:
     record = read_record(options.record)
     if options.slide is not None:
         record = with_start(record, options.slide)
-    check_start_known(record)
-    record.check_weights(engine().load(record.request.family).weights)
-    image = engine().reproduce(record)
-    sha256 = pixels_sha256(image)
+    variant = reproduce(record, engine())
+    image, sha256 = variant.image, variant.record.sha256
     same = "yes" if sha256 == record.sha256 else _differs(options.record, image)
     result: cli.Result = {"same pixels": same, "sha256": sha256}
     if options.out:
         export = Export(options.out, options.with_start)
-        export.write(Variant(0, image, replace(record, sha256=sha256)))
+        export.write(variant)
         result |= export.result()
     elif isinstance(image, StoredPicture):
         image.delete()

@@ -8,7 +8,7 @@ import sys
 from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, export_name
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, export_name, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
@@ -51,7 +51,7 @@ def measure(options: cli.Options) -> cli.Result:
         )
     mpp = chosen.family.mpp
     pixels = chosen.slide.read(chosen.region, mpp)
-    chosen.warn_if_corrupt()
+    warn_if_corrupt(chosen)
     labels, nuclei_from = layout_of(options, chosen)[0], "its layout"
     if labels is None:
         labels, nuclei_from = segment_nuclei(pixels, mpp), "found in it"

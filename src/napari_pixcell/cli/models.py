@@ -10,7 +10,7 @@ from napari_pixcell.cli.running import ProgressLine
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
-from napari_pixcell.models.hub import download, offer
+from napari_pixcell.models.hub import download, offer, wanted_parts
 from napari_pixcell.models.integrity import family_problems, uncompared_files
 from napari_pixcell.models.store import lacks_only_encoder, locations, missing
 from napari_pixcell.models.transport import export_family, import_folder, remove
@@ -64,14 +64,7 @@ def get(options: cli.Options) -> cli.Result:
     if options.without_encoder:
         kept = tuple(part for part in family.parts if part.kind != "encoder")
         family = replace(family, parts=kept)
-    left = missing(family)
-    for part in left:
-        if not part.hub_id:
-            folder = part.folder.name if part.folder else "its folder"
-            raise PixCellError(
-                f"The {part.kind} of {family.title} is your own and is missing. Put its files "
-                f"back into {folder}."
-            )
+    left = wanted_parts(family)
     if left and not options.yes:
         _ask(family, options.json)
     with _TransferLine(quiet=options.json) as transfer:

@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.engine.chosen_region import ChosenRegion as ChosenRegion
 from napari_pixcell.engine.record import NEUTRAL
-from napari_pixcell.engine.request_values import Source
-from napari_pixcell.engine.requests import snap, source_of
-from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenRegion:
-    """A region of a slide, to be read at a family's pixel size."""
-
-    family: Family
-    slide: Slide  # has a pixel size
-    region: Region  # in level-0 pixels
-    size: tuple[int, int]  # height and width of its image, in px at the family's pixel size
-    source: Source  # the same, for records
-
-    @classmethod
-    def whole(cls, family: Family, slide: Slide, name: str = NEUTRAL) -> ChosenRegion:
-        """Return all of a slide, which has a pixel size."""
-        height, width = slide.shape
-        region, mpp = Region(0, 0, width, height), slide.require_mpp()
-        source = source_of(name, region, mpp)
-        return cls(family, slide, region, region.shape_at(mpp, family.mpp), source)
-
-    def warn_if_corrupt(self) -> None:
-        """Print a warning if the slide has corrupt tiles in the region."""
-        if note := self.slide.corrupt_note(self.region):
-            print(note, file=sys.stderr)
 
 
 def chosen_region(options: argparse.Namespace, family: Family | None = None) -> ChosenRegion:
@@ -54,16 +27,18 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
     PixCellError
         If the slide cannot be read or has no pixel size, or the region does not fit it.
     """
-    from napari_pixcell.slides import check_region, open_slide
+    from napari_pixcell.slides import open_slide
 
     family = family or get_family(options.family)
     slide = open_slide(options.slide, mpp=options.mpp)
     asked = Region.parse(options.region)
-    check_region(asked, slide, family.tile, family.mpp)
-    mpp = slide.require_mpp()
-    region = snap(asked, slide.shape, mpp, family)
-    source = source_of(export_name(options, slide), region, mpp)
-    return ChosenRegion(family, slide, region, size_at(region, mpp, family), source)
+    return ChosenRegion.fitted(family, slide, asked, export_name(options, slide))
+
+
+def warn_if_corrupt(chosen: ChosenRegion) -> None:
+    """Print a warning if the slide has corrupt tiles in the region."""
+    if note := chosen.slide.corrupt_note(chosen.region):
+        print(note, file=sys.stderr)
 
 
 def export_name(options: argparse.Namespace, slide: Slide) -> str:

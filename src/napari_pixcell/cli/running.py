@@ -16,9 +16,6 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Event, Preview, Progress, Variant
 from napari_pixcell.engine.request_values import GenerateRequest, Request
-from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.region_embedding import embed_region
-from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
@@ -120,11 +117,7 @@ def answer(request: Request, kind: type[E]) -> E:
 
 def embedding_of(chosen: ChosenRegion, no_cache: bool) -> tuple[NDArray[np.float32], bool]:
     """Return the embedding of a region, and whether it comes from the cache."""
-    return embed_region(
-        Tissue(chosen.slide, chosen.region, chosen.family),
-        lambda request: answer(request, Embedding),
-        None if no_cache else EmbeddingCache(),
-    )
+    return chosen.embedding(lambda request: answer(request, Embedding), cache=not no_cache)
 
 
 def write_variants(

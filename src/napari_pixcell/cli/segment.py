@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.region import chosen_region
+from napari_pixcell.cli.region import chosen_region, warn_if_corrupt
 from napari_pixcell.cli.running import answer
 from napari_pixcell.engine.events import SegmentedLayout
 from napari_pixcell.engine.requests import segment_request
@@ -62,7 +62,7 @@ def segment(options: cli.Options) -> cli.Result:
     pixels = chosen.slide.read(chosen.region, mpp)
     method.check_area(pixels.shape[:2], mpp)
     labels = _labels(pixels, mpp, method)
-    chosen.warn_if_corrupt()
+    warn_if_corrupt(chosen)
     write_labels(options.out, labels, mpp)
     cells = int(np.count_nonzero(np.unique(labels)))
     return {"mask": str(options.out), "cells": cells, "found by": method.words}

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
-from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.chosen_region import stain_of_region
 from napari_pixcell.engine.request_values import FROM_NOISE, GenerateRequest
-from napari_pixcell.engine.requests import (
-    STAIN_STRENGTH,
-    StartImage,
-    read_tissue,
-    stain_request,
-    stain_warning,
-    why_too_small,
-)
-from napari_pixcell.engine.tissue import slide_signature
+from napari_pixcell.engine.requests import STAIN_STRENGTH, read_tissue, stain_warning, why_too_small
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
-from napari_pixcell.models.families import is_stain, stain_families
-from napari_pixcell.models.own_families import families_folder, read_own_family
+from napari_pixcell.models.families import find_stain, is_stain
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
 
@@ -63,7 +53,7 @@ def _stain_option(parser: cli.Parser) -> None:
 )
 def stain(options: cli.Options) -> cli.Result:
     """Stain a region of H&E virtually."""
-    families = [_family(name.strip()) for name in dict.fromkeys(options.stain.split(","))]
+    families = [find_stain(name.strip()) for name in dict.fromkeys(options.stain.split(","))]
     published = options.method == cli.AS_PUBLISHED
     if published and (options.keep_structure is not None or options.invert):
         raise PixCellError(f"{FROM_NOISE}.")
@@ -81,17 +71,6 @@ def stain(options: cli.Options) -> cli.Result:
     return write_variants(requests, options.out, options.with_start)
 
 
-def _family(name: str) -> Family:
-    known = {family.name: family for family in stain_families()}
-    family = known.get(name) or known.get(f"stain-{name.lower()}")
-    if family is None:
-        path = families_folder() / f"{name}.toml"
-        if path.is_file():
-            read_own_family(path, BUILT_IN)  # raises, with the reason that it cannot be used
-        raise PixCellError(f"There is no stain “{name}”. Choose one of: {', '.join(known)}.")
-    return family
-
-
 def _request(options: cli.Options, family: Family, strength: float) -> GenerateRequest:
     from napari_pixcell.slides import open_slide
 
@@ -107,20 +86,15 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
     pixels = read_tissue(chosen.slide, chosen.region, family)
     if warning := stain_warning(pixels):
         print(warning, file=sys.stderr)
-    start, source = None, chosen.source
-    if strength < 1 or options.invert:
-        source = replace(source, slide=slide_signature(chosen.slide))
-        invert = options.invert is not False
-        start = StartImage(image=PackedArray.pack(pixels), strength=strength, invert=invert)
-    return stain_request(
-        family,
-        size=chosen.size,
-        embedding=embedding_of(chosen, options.no_cache)[0],
-        source=source,
+    return stain_of_region(
+        chosen,
+        pixels,
+        embedding_of(chosen, options.no_cache)[0],
+        strength=strength,
+        invert=options.invert,
         seed=options.seed,
         steps=options.steps,
         layout=False if labels is None else labels,
         classes=classes,
-        start=start,
         published=options.method == cli.AS_PUBLISHED,
     )

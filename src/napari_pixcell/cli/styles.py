@@ -17,10 +17,8 @@ from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
-from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
-from napari_pixcell.engine.styles.region_embedding import region_colours
+from napari_pixcell.engine.styles.pictures import open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
-from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -86,7 +84,7 @@ def style_for(options: cli.Options, chosen: ChosenRegion) -> AskedStyle:
         )
     if not names:
         embedding = PackedArray.pack(embedding_of(chosen, options.no_cache)[0])
-        return AskedStyle(embedding, (), colours_of(chosen))
+        return AskedStyle(embedding, (), chosen.colours())
     styles = [_find(name, chosen, options.no_cache) for name in names]
     weights = weights or [1.0] * len(names)
     cells = cells_of(chosen.size, family.tile, family.grid)
@@ -107,11 +105,6 @@ def style_for(options: cli.Options, chosen: ChosenRegion) -> AskedStyle:
     )
 
 
-def colours_of(chosen: ChosenRegion) -> TissueColours:
-    """Return the tissue colours of a region."""
-    return region_colours(Tissue(chosen.slide, chosen.region, chosen.family))
-
-
 def whole_picture(path: Path, family: Family, mpp: float | None = None) -> ChosenRegion:
     """Open a picture whose whole area is one style, and print what is assumed about it."""
     picture = open_picture(path, family, mpp)
@@ -122,18 +115,7 @@ def whole_picture(path: Path, family: Family, mpp: float | None = None) -> Chose
 
 def save_style(name: str, values: NDArray[np.float32], chosen: ChosenRegion) -> Style:
     """Save the embedding of a region to the style library, with a thumbnail."""
-    encoder = encoder_kind(chosen.family)
-    assert encoder is not None  # it has just computed the embedding
-    thumbnail = thumbnail_of(chosen.slide, chosen.region)
-    style = Style(
-        name,
-        as_grid(values),
-        encoder,
-        chosen.family.name,
-        thumbnail=thumbnail,
-        colours=colours_of(chosen),
-    )
-    return StyleLibrary().save(style)
+    return StyleLibrary().save(chosen.style(name, values))
 
 
 def _find(
@@ -142,7 +124,7 @@ def _find(
     """Return a style's name for records, never that of a file, its grid, and its colours."""
     path, family = Path(name), chosen.family
     if name == OWN:
-        return OWN, as_grid(embedding_of(chosen, no_cache)[0]), colours_of(chosen)
+        return OWN, as_grid(embedding_of(chosen, no_cache)[0]), chosen.colours()
     if names_features(name):
         found = features_style(name, family)
         return found.name, found.values, None
@@ -150,7 +132,7 @@ def _find(
         return "embedding", as_grid(_load(path)), None
     if path.suffix and path.is_file():
         picture = whole_picture(path, family)
-        return "picture", as_grid(embedding_of(picture, no_cache)[0]), colours_of(picture)
+        return "picture", as_grid(embedding_of(picture, no_cache)[0]), picture.colours()
     style = StyleLibrary().find(name)
     if problem := style.why_not(family, encoder_kind(family)):
         raise PixCellError(problem)

@@ -18,7 +18,7 @@ from napari_pixcell.models.catalogue import (
     Family,
     WeightSet,
 )
-from napari_pixcell.models.own_families import read_own_families
+from napari_pixcell.models.own_families import families_folder, read_own_families, read_own_family
 from napari_pixcell.models.store import cellpose_folder, encoder_kind, find, missing
 
 T = TypeVar("T")
@@ -76,6 +76,24 @@ def is_stain(family: Family) -> bool:
 def stain_families() -> list[Family]:
     """Return all stains, installed or not, the user's own last."""
     return [family for family in families().values() if is_stain(family)]
+
+
+def find_stain(name: str) -> Family:
+    """Return a stain by the name of its family, or in short: “her2” for “stain-her2”.
+
+    Raises
+    ------
+    PixCellError
+        If there is none, with the reason if the user's own cannot be used.
+    """
+    known = {family.name: family for family in stain_families()}
+    family = known.get(name) or known.get(f"stain-{name.lower()}")
+    if family is None:
+        path = families_folder() / f"{name}.toml"
+        if path.is_file():
+            read_own_family(path, BUILT_IN)  # raises, with the reason that it cannot be used
+        raise PixCellError(f"There is no stain “{name}”. Choose one of: {', '.join(known)}.")
+    return family
 
 
 def stain_name(family: Family) -> str:

@@ -64,6 +64,30 @@ def offer(family: WeightSet) -> str:
     return " ".join(sentences)
 
 
+def wanted_parts(family: WeightSet, encoder: bool = True) -> list[Part]:
+    """Return the parts of a family to download: those that are missing.
+
+    Parameters
+    ----------
+    encoder : bool
+        Whether it is to embed. Without its encoder, styles come from files of features.
+
+    Raises
+    ------
+    PixCellError
+        If a part is the user's own, which nobody offers.
+    """
+    parts = [part for part in missing(family) if encoder or part.kind != "encoder"]
+    for part in parts:
+        if not part.hub_id:
+            folder = part.folder.name if part.folder else "its folder"
+            raise PixCellError(
+                f"The {part.kind} of {family.title} is your own and is missing. Put its files "
+                f"back into {folder}."
+            )
+    return parts
+
+
 def access(part: Part) -> str:
     """Return why the files of a part cannot be downloaded, and the remedy. Empty if they can."""
     if part.folder is not None or not part.hub_id:

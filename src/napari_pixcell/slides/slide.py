@@ -99,6 +99,30 @@ class Slide:
         return self.levels[0].shape[0], self.levels[0].shape[1]
 
     @property
+    def size_um(self) -> tuple[float, float]:
+        """Width and height in µm. Raises PixCellError if the pixel size is unknown."""
+        mpp = self.require_mpp()
+        return self.shape[1] * mpp, self.shape[0] * mpp
+
+    def region_um(self, x: float, y: float, width: float, height: float) -> Region:
+        """Return a region in level-0 pixels from one in µm.
+
+        Parameters
+        ----------
+        x, y : float
+            Left and top edge in µm from the corner of the slide.
+        width, height : float
+            Size in µm.
+
+        Raises
+        ------
+        PixCellError
+            If the pixel size is unknown.
+        """
+        mpp = self.require_mpp()
+        return Region(x / mpp, y / mpp, width / mpp, height / mpp)
+
+    @property
     def downsamples(self) -> tuple[float, ...]:
         """Level-0 pixels per pixel of each level, not rounded."""
         return tuple(math.sqrt(y * x) for y, x in self._factors)

@@ -11,15 +11,16 @@ import threading
 import traceback
 from typing import IO, Any
 
-from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.packed import ArraysApart, arrays_apart
+from napari_pixcell.engine.reproducing import ReproduceRequest
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.verification.request import VerifyRequest
+from napari_pixcell.worker.dispatch import run_request
 from napari_pixcell.worker.protocol import (
     HEARD,
     READY,
@@ -104,18 +105,7 @@ class Worker:
                 self.send({"job": number, "event": RECEIVED})
             with arrays_apart(channel.arrays):
                 request = _request(job["request"])
-            if isinstance(request, DatasetRequest):
-                make_dataset(request, engine.run, channel.emit, cancelled, engine.at_once)
-            elif isinstance(request, EvaluateRequest):
-                from napari_pixcell.evaluation.job import evaluate
-
-                evaluate(request, channel.emit, cancelled)
-            elif isinstance(request, VerifyRequest):
-                from napari_pixcell.verification.job import verify
-
-                verify(request, engine, channel.emit, cancelled)
-            else:
-                engine.run(request, channel.emit, cancelled, previews=job["previews"])
+            run_request(engine, request, channel.emit, cancelled, previews=job["previews"])
         except PixCellError as error:
             channel.emit(Failure(str(error)))
         except Exception as error:  # an error in a job must not end the worker
@@ -172,6 +162,8 @@ def _request(value: dict[str, Any]) -> AnyRequest:
         return EvaluateRequest.from_dict(value)
     if value.get("kind") == VerifyRequest.kind:
         return VerifyRequest.from_dict(value)
+    if value.get("kind") == ReproduceRequest.kind:
+        return ReproduceRequest.from_dict(value)
     return request_from_dict(value)
 
 

@@ -28,6 +28,7 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.reproducing import ReproduceRequest
 from napari_pixcell.engine.request_values import BatchRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
@@ -144,6 +145,8 @@ def slot_bytes(request: AnyRequest) -> int:
         return 1  # they send no images
     if isinstance(request, BatchRequest):
         return max(map(slot_bytes, request.requests))
+    if isinstance(request, ReproduceRequest):
+        return slot_bytes(request.record.request)
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize

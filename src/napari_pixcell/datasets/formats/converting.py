@@ -31,10 +31,11 @@ from napari_pixcell.files import UNFINISHED
 from napari_pixcell.models.families import families
 from napari_pixcell.words import counted
 
-KINDS: dict[str, type[Format]] = {
-    kind.name: kind
-    for kind in (Cellpose, StarDist, Coco, Yolo, HuggingFace, WebDataset, OmeZarr, QuPath)
-}
+_ALL: tuple[type[Format], ...] = (
+    *(Cellpose, StarDist, Coco, Yolo),
+    *(HuggingFace, WebDataset, OmeZarr, QuPath),
+)
+KINDS: dict[str, type[Format]] = {kind.name: kind for kind in _ALL}
 SCHEMA = 1
 CONVERSION = "conversion.json"
 COPIED = ("style", "layout", "seed", "cells", "scores", "pixels")  # from the dataset's rows

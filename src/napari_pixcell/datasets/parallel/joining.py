@@ -154,6 +154,23 @@ def join_dataset(dataset: Dataset) -> JoinedDataset:
         return joining.finish()
 
 
+def join_finished(folder: Path) -> str:
+    """Join the parts of a dataset that is to be read.
+
+    Returns
+    -------
+    str
+        Why pairs are left out; empty if all that exist are joined.
+    """
+    if not part_paths(folder):
+        return ""
+    try:
+        join_dataset(Dataset(folder))
+    except PixCellError as error:
+        return f"The pairs of shards that are not joined yet are left out. {error}"
+    return ""
+
+
 def joined_files(dataset: Dataset) -> PairFiles:
     """Return the writer of a locked dataset's pairs, after the parts of shards were joined."""
     joining = Joining(dataset)

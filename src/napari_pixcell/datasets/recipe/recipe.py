@@ -177,12 +177,15 @@ class DatasetRecipe:
         """Read a recipe from its file, and make its paths absolute."""
         path = Path(path)
         value = read_json(path, advice=ADVICE)
-        recipe, here = cls.from_dict(value), path.resolve().parent
+        return cls.from_dict(value).placed_in(path.resolve().parent)
+
+    def placed_in(self, folder: Path) -> DatasetRecipe:
+        """Return the same recipe with absolute paths; relative ones start at a folder."""
         styles, layouts = (
-            tuple(_absolute(part, here) for part in parts)
-            for parts in (recipe.styles, recipe.layouts)
+            tuple(_absolute(part, folder) for part in parts)
+            for parts in (self.styles, self.layouts)
         )
-        return replace(recipe, styles=styles, layouts=layouts)
+        return replace(self, styles=styles, layouts=layouts)
 
 
 def best_of(candidates: int) -> str | None:

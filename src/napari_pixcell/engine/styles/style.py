@@ -26,9 +26,10 @@ from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.features.encoders import UNI2_H_NAME, encoder_name
 from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.serialization import from_json, to_json
-from napari_pixcell.untrusted import check_array, parse_json
+from napari_pixcell.untrusted import check_array, check_regular, parse_json
 
 FORMAT = 1
 LONGEST_NAME = 200
@@ -88,6 +89,22 @@ class Style:
     def tiles(self) -> int:
         """Number of embeddings."""
         return math.prod(self.embedding.shape[:2])
+
+    def save(self, path: Path | str) -> None:
+        """Write it to a file of its own, outside of the library; :func:`read_style` reads it.
+
+        Raises
+        ------
+        PixCellError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        try:
+            write_whole(path, style_bytes(self))
+        except OSError as error:
+            raise PixCellError(
+                f"{path.name} cannot be written ({error.strerror}). Choose another folder."
+            ) from error
 
     def why_not(self, family: Family, encoder: str | None) -> str:
         """Return why a family with this encoder cannot use it, or an empty string if it can."""
@@ -191,13 +208,33 @@ def style_from(data: bytes) -> Style:
 
 
 def read_style_file(path: Path) -> Style:
-    """Read a style file.
+    """Read a style file of the library.
 
     Raises
     ------
     PixCellError
         If it is missing, damaged, of another format, or not named after its id.
     """
+    style = _read(path)
+    if style.id + SUFFIX != path.name:
+        raise _damaged(path)
+    return style
+
+
+def read_style(path: Path | str) -> Style:
+    """Read a style from a file of any name that :meth:`Style.save` wrote.
+
+    Raises
+    ------
+    PixCellError
+        If it is missing, damaged, or of another format.
+    """
+    path = Path(path)
+    check_regular(path)
+    return _read(path)
+
+
+def _read(path: Path) -> Style:
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
@@ -213,8 +250,6 @@ def read_style_file(path: Path) -> Style:
         raise
     except Exception as error:  # any part may be of any type
         raise _damaged(path) from error
-    if style.id + SUFFIX != path.name:
-        raise _damaged(path)
     return style
 
 

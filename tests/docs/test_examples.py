@@ -1,0 +1,54 @@
+"""The tutorial, the notebook and the scripts in ``examples`` run as they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from blocks import run_page
+from nbclient import NotebookClient
+
+import napari_pixcell as pixcell
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_tutorial_of_scripting(tmp_path: Path) -> None:
+    run_page(ROOT / "docs" / "tutorials" / "scripting.md", tmp_path)
+
+
+def test_the_notebook(tmp_path: Path) -> None:
+    notebook = nbformat.read(ROOT / "examples" / "first_variants.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in code)  # none are committed
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        os.environ.setdefault(name, str(tmp_path / name.lower()))
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    pictures = [
+        output for cell in code for output in cell.outputs if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) == 3
+    assert len(list((tmp_path / "pairs" / "images").iterdir())) == 3
+
+
+def test_the_script_for_a_folder_of_slides(tmp_path: Path) -> None:
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    (slides / "a.ome.tif").symlink_to(SAMPLE_SLIDE)
+    (slides / "notes.txt").write_text("no slide")
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "cohort.py", slides, tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert "notes.txt is left out." in done.stderr
+    written = [Path(line) for line in done.stdout.splitlines()]
+    assert [pixcell.read_record(path).request.seed for path in written] == [1, 2]
