@@ -20,8 +20,8 @@ SIDE = 14  # px of a swatch
 BESIDE_TEXT = 16  # px of a button around its swatch and its text
 NO_CLASS = "No class"
 TIP = (
-    "{name} ({there}): the class of new cells. While a cell is selected, it becomes the class of that cell. "
-    "(Q picks the next)"
+    "{name} ({there}): the class of new cells. While a cell is selected, it becomes the class of "
+    "that cell. (Q picks the next)"
 )
 FILL = "Give the picked class to all cells without one, and to those of unknown classes"
 STYLE = (
