@@ -105,6 +105,10 @@ def test_classes_of_many_masks_are_left_to_the_training(
     training.choose_folder(write_pairs(tmp_path / "marked", 3, side=64))
     session.wait()
     assert training.found.names and training.palette == () and training.why_not() == ""
+    training.found.look(training.files)
+    assert training.why_not() == "The classes are being read: 0 of 3 masks"
+    session.wait()
+    assert training.why_not() == ""
 
 
 def test_the_request_names_the_pairs_and_the_classes(

@@ -72,9 +72,12 @@ def test_a_class_is_picked_painted_changed_and_undone_by_hand(
 
 
 def test_arrow_keys_move_through_the_classes(ready, hand, press_on, settle, tools) -> None:
-    made = ready.layout_.tools.classes.buttons
+    panel = ready.layout_.tools
+    made = panel.classes.buttons
     press_on(ready, made["tumour"])
-    assert ready.session.classes.picked == "tumour"
+    panel.outlines.setFocus()
+    hand.press("Tab")
+    assert made["tumour"].hasFocus() and ready.session.classes.picked == "tumour"
     hand.press("Right")
     settle(ready)
     assert made["stroma"].hasFocus() and ready.session.classes.picked == "stroma"

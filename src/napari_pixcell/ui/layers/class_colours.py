@@ -56,7 +56,8 @@ class ClassColormap(DirectLabelColormap):
         self._clear_cache()
 
     def _key_of(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        return self._keys[np.clip(values, 0, len(self._keys) - 1)]
+        keys: NDArray[np.uint8] = self._keys[np.clip(values, 0, len(self._keys) - 1)]
+        return keys
 
     def _places(self) -> NDArray[np.uint8]:
         """Return the place in the texture of each key's colour."""
@@ -72,9 +73,7 @@ class ClassColormap(DirectLabelColormap):
             return np.asarray(values == self.selection).astype(np.uint8)[()]
         return self._places()[self._key_of(values)]
 
-    def _values_mapping_to_minimum_values_set(
-        self, apply_selection: bool = True
-    ) -> tuple[dict[int | None, int], dict[int, NDArray[Any]]]:
+    def _values_mapping_to_minimum_values_set(self, apply_selection: bool = True) -> Any:
         if self.use_selection and apply_selection:
             return {self.selection: 1, None: 0}, {
                 0: np.zeros(4),

@@ -184,8 +184,8 @@ class LayoutTools:
                 "Control-Z": (self.history.undo, "Undo"),
                 "Control-Shift-Z": (self.history.redo, "Redo"),
                 "Delete": (self.selection.delete, "Delete the selected cell"),
-                "Q": (self.pick_next, "Next class"),
-                "Shift-Q": (partial(self.pick_next, -1), "Class before"),
+                "Q": (lambda: self.pick_next(1), "Next class"),
+                "Shift-Q": (lambda: self.pick_next(-1), "Class before"),
             }
             | {
                 key: (partial(self.toggle_by_key, tool), TOOL_NAMES[tool])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QResizeEvent
@@ -20,8 +21,8 @@ SIDE = 14  # px of a swatch
 BESIDE_TEXT = 16  # px of a button around its swatch and its text
 NO_CLASS = "No class"
 TIP = (
-    "{name} ({there}): the class of new cells. While a cell is selected, it becomes the class of that cell. "
-    "(Q picks the next)"
+    "{name} ({there}): the class of new cells. While a cell is selected, it becomes the class of "
+    "that cell. (Q picks the next)"
 )
 FILL = "Give the picked class to all cells without one, and to those of unknown classes"
 STYLE = (
@@ -115,6 +116,9 @@ class ClassPicker(QWidget):
             made.clicked.connect(partial(self._pick, name))
             self._group.addButton(made)
             self._grid.addWidget(made, place // COLUMNS, place % COLUMNS)
+        # Otherwise they would come last in the window, where Qt puts what is made later.
+        for before, after in pairwise((self.state, *self.buttons.values(), self.fill_button)):
+            QWidget.setTabOrder(before, after)
 
     def _pick(self, name: str, _checked: bool = False) -> None:
         self.tools.pick_class(name)

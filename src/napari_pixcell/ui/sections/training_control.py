@@ -128,8 +128,8 @@ class ControlTrainingDialog(QDialog):
     def _show_classes(self, busy: str) -> None:
         """Show the classes in the masks, each as a button that changes its colour."""
         training = self.session.control_training
-        found, palette = training.found, ()
-        problem = ""
+        found, problem = training.found, ""
+        palette: Palette = ()
         try:
             palette = training.palette
         except PixCellError as error:
