@@ -138,6 +138,11 @@ WEIGHTS = UserSetting(
     name="weights folder",
     meaning="Folder of weights that is searched before the hub's cache.",
 )
+DEVICE = UserSetting(
+    variable="PIXCELL_DEVICE",
+    default="the best one",
+    meaning="Device of the networks: cpu, cuda, cuda:1 or mps. Set by --device.",
+)
 SCHEDULER_TIMEOUT = UserSetting(
     variable="PIXCELL_SCHEDULER_TIMEOUT",
     default=30,
@@ -158,6 +163,7 @@ SETTINGS = (
     COMPILE,
     LANGUAGE,
     WEIGHTS,
+    DEVICE,
     SCHEDULER_TIMEOUT,
     UserSetting(
         variable="PIXCELL_CONFIG_DIR",
@@ -360,6 +366,11 @@ def megabytes(setting: UserSetting) -> int:
 def compile_wanted() -> bool:
     """Whether to compile the transformer's blocks; ``PIXCELL_COMPILE`` comes first."""
     return _switch(COMPILE)
+
+
+def wanted_device() -> str:
+    """Name of the device that ``PIXCELL_DEVICE`` chooses for networks; empty for the best one."""
+    return os.environ.get(DEVICE.variable, "")
 
 
 def sessions_wanted() -> bool:

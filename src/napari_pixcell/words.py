@@ -14,24 +14,35 @@ def sentence(words: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in its natural unit: “40 s”, “3 min”, “2.5 h”."""
+    """Return a duration in its natural unit: “40 s”, “3 min”, “2.5 h”, “3.2 days”."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
 
 
-def pace(made: int, left: int, seconds: float) -> str:
-    """Return the speed of the pairs so far, and the time for those left: “12 pairs/s, 3 min left”.
+def pace(made: int, left: int, seconds: float, unit: str = "pairs") -> str:
+    """Return the speed so far, and the time for what is left: “12 pairs/s, 3 min left”.
 
-    Empty before the first.
+    Slow work is counted by the minute or hour, and “bytes” in kB or MB. Empty before the first.
     """
-    if not made or seconds <= 0:
+    if made <= 0 or seconds <= 0:
         return ""
     rate = made / seconds
-    speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-    return f"{speed} pairs/s" + (f", {duration(left / rate)} left" if left else "")
+    return f"{_speed(rate, unit)}" + (f", {duration(left / rate)} left" if left > 0 else "")
+
+
+def _speed(rate: float, unit: str) -> str:
+    if unit == "bytes":
+        return f"{file_size(round(rate))}/s"
+    per, of_time = rate, "s"
+    if rate < 0.1:
+        per, of_time = (60 * rate, "min") if rate >= 0.1 / 60 else (3600 * rate, "h")
+    number = f"{per:,.0f}" if per >= 10 else f"{per:.2g}"
+    return f"{number} {unit}/{of_time}" if unit else f"{number}/{of_time}"
 
 
 def file_size(count: int) -> str:

@@ -36,7 +36,7 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_a_dataset_is_counted_started_and_resumed(run, recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
-    assert run("dataset", "make", recipe, "--count")["pairs"] == 12
+    assert run("dataset", "make", recipe, "--plan")["pairs"] == 12
     found = run("dataset", "make", recipe, "--out", out, "--first", 5)
     assert (found["pairs"], found["planned"]) == (5, 12)
     assert Path(str(found["first pairs"])).is_file()
@@ -57,7 +57,7 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     assert split["pairs"] and (tmp_path / "c").is_dir()
     (folder / "images" / "000001.png").write_bytes(b"changed")
     damaged = run("dataset", "check", folder)
-    assert damaged["code"] == 1 and not damaged["whole"]
+    assert damaged["code"] == 3 and not damaged["whole"]
 
 
 def test_a_report_as_json_holds_the_comparison_with_real_tissue(run, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_schema_of_recipes_is_printed(run, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["properties"] == printed["properties"]
 
 
-@pytest.mark.parametrize("arguments", [["--count"], ["--out", "data"]])
+@pytest.mark.parametrize("arguments", [["--plan"], ["--out", "data"]])
 def test_a_wrong_recipe_is_refused_before_anything_is_made(
     run, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
@@ -190,7 +190,7 @@ def test_an_evaluation_prints_its_answer_and_resumes(run, tmp_path: Path, monkey
     folder = make_dataset(tmp_path / "data", side=SIDE, pairs=2).folder
     real, test = (write_tiles(tmp_path / name, [name], n) for name, n in (("a", 50), ("b", 60)))
     command = ["dataset", "evaluate", folder, "--real", real, "--test", test, "--seeds", 1]
-    command += ["--steps", 1, "--arms", "strong", "mixed", "--output", tmp_path / "out"]
+    command += ["--steps", 1, "--arms", "strong", "mixed", "--out", tmp_path / "out"]
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

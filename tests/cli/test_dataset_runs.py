@@ -119,6 +119,16 @@ def test_what_cannot_be_detached_is_refused(run, recipe, tmp_path, arguments, se
     assert found["code"] == 1 and sentence in found["error"]
 
 
+def test_a_detached_process_talks_to_people_whatever_its_starter_prints(
+    run, recipe, tmp_path, monkeypatch
+) -> None:
+    echo = "import sys; sys.exit(' '.join(sys.argv[1:]))"  # its last words are the reason
+    monkeypatch.setattr(detaching, "PROGRAM", (sys.executable, "-c", echo))
+    command = ["dataset", "make", str(recipe), "--out", str(tmp_path / "data"), "--detach"]
+    found = run(*command)
+    assert found["code"] == 1 and found["error"] == " ".join(command)
+
+
 def test_a_program_that_cannot_be_started_says_its_last_words(
     run, recipe, tmp_path, monkeypatch
 ) -> None:
@@ -140,7 +150,7 @@ def test_the_state_of_a_run_is_printed_in_a_line(tmp_path, capsys) -> None:
         words = "12 of 300 pairs, 2 workers, 3.1 pairs/s, 2 min left"
         assert line.startswith(f"{words} · Process {process.pid} (since ")
         assert main(["dataset", "status"]) == 0
-        assert capsys.readouterr().out == f"{tmp_path / 'data'}: {words}\n"
+        assert f"{tmp_path / 'data'}  {words}\n" in capsys.readouterr().out
     assert main(["dataset", "status", str(tmp_path / "data"), "--follow"]) == 1  # it has died
 
 

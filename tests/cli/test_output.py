@@ -13,7 +13,6 @@ import pytest
 from napari_pixcell.cli import info
 from napari_pixcell.cli.main import main
 from napari_pixcell.cli.options import Command
-from napari_pixcell.cli.running import ProgressLine
 
 TEXT = "25 µm · 2 × 2 → “a” …\ud800"
 
@@ -65,17 +64,3 @@ def test_a_file_that_a_command_cannot_use_is_named(json, monkeypatch, capsys) ->
     text = printed.out if json else printed.err
     assert "styles.json" in text and "cannot be read or written: Permission denied" in text
     assert "secret" not in text
-
-
-def test_progress_that_nobody_reads_does_not_stop_the_work(monkeypatch) -> None:
-    class Closed(io.StringIO):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError
-
-    monkeypatch.setattr(sys, "stderr", Closed())
-    with ProgressLine(interval=0.01) as line:
-        line.show("half")
-        line.note("done")
-    monkeypatch.setattr(sys, "stderr", None)
-    with ProgressLine() as line:
-        line.show("half")

@@ -9,7 +9,7 @@ import pytest
 from marked_cells import write_pairs
 from random_checkpoints import SHALLOW, write_family
 
-from napari_pixcell.cli.running import ProgressLine
+from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.engine.training import pairs as shared_pairs
 from napari_pixcell.engine.training.control import encoding
 from napari_pixcell.models.families import get_family
@@ -35,14 +35,14 @@ def test_training_resumes_after_ctrl_c(
 ) -> None:
     shown: list[str] = []
 
-    def interrupted(_line: ProgressLine, text: str) -> None:
+    def interrupted(_line: ProgressLine, text: str, *_: object) -> None:
         shown.append(text)
         if text.startswith("Step 1 "):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(ProgressLine, "show", interrupted)
     result = run(*command, "--classes")
-    assert result["code"] == 130 and result["stopped"]
+    assert result["code"] == 130 and result["cancelled"]
     assert not (families_folder() / "mine.toml").exists()
     shown.clear()
     result = run(*command, "--classes")

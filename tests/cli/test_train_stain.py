@@ -9,7 +9,7 @@ import pytest
 from pictures import tissue
 from PIL import Image
 
-from napari_pixcell.cli.running import ProgressLine
+from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.engine.training import pairs as stain_pairs
 from napari_pixcell.models.own_families import families_folder
 
@@ -31,7 +31,7 @@ def test_training_resumes_after_ctrl_c(
 ) -> None:
     shown: list[str] = []
 
-    def interrupted(_line: ProgressLine, text: str) -> None:
+    def interrupted(_line: ProgressLine, text: str, *_: object) -> None:
         shown.append(text)
         if text.startswith("Step 50 "):
             raise KeyboardInterrupt
@@ -40,7 +40,7 @@ def test_training_resumes_after_ctrl_c(
     out = tmp_path / "stain"
     command = ["train-stain", "mine", *pairs, "--steps", 100, "--out", out]
     result = run(*command)
-    assert result["code"] == 130 and result["stopped"] and result["folder"] == str(out)
+    assert result["code"] == 130 and result["cancelled"] and result["folder"] == str(out)
     assert f"Run the same command again to resume. The work so far is in {out}" in result["stderr"]
     shown.clear()
     result = run(*command)

@@ -9,6 +9,7 @@ import pytest
 
 from napari_pixcell.cli import verify as command
 from napari_pixcell.cli.main import main
+from napari_pixcell.engine.events import Verified
 from napari_pixcell.verification.report import CheckRow, VerificationReport, not_applicable
 
 ROWS = (
@@ -23,19 +24,21 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Requests that were verified; each fails one check."""
     asked: list[object] = []
 
-    def run(request, quiet):
+    def verify(request, _engine, emit):
         asked.append(request)
-        return VerificationReport(
+        report = VerificationReport(
             family="demo", title="Demo", device="cpu", versions={}, weights={}, samples="bundled",
             patches=1, pictures=4, steps=20, seed=1, own_figures=False, rows=ROWS, created="now",
         )  # fmt: skip
+        emit(Verified(report.to_dict()))
 
-    monkeypatch.setattr(command, "_run", run)
+    monkeypatch.setattr("napari_pixcell.verification.job.verify", verify)
+    monkeypatch.setattr(command, "engine", lambda: None)
     return asked
 
 
 def test_people_read_a_table_with_what_to_do(measured, capsys) -> None:
-    assert main(["models", "verify", "demo", "--steps", "5"]) == 1
+    assert main(["models", "verify", "demo", "--steps", "5"]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["check", "measured", "published", "verdict"]
     assert lines[3].split() == ["Reconstruction", "20.0", "dB", "31.8", "dB", "FAIL"]
@@ -48,7 +51,7 @@ def test_people_read_a_table_with_what_to_do(measured, capsys) -> None:
 def test_programs_read_json_which_is_saved_as_well(measured, run, tmp_path: Path) -> None:
     out = tmp_path / "report.json"
     result = run("models", "verify", "demo", "--out", out, "--folder", tmp_path)
-    assert result["code"] == 1 and result["rows"][1]["verdict"] == "FAIL"
+    assert result["code"] == 3 and result["rows"][1]["verdict"] == "FAIL"
     assert measured[0].folder == str(tmp_path)
     saved = VerificationReport.from_dict(json.loads(out.read_text()))
     assert saved.rows == ROWS
@@ -64,7 +67,7 @@ def test_a_download_needs_agreement(measured, run, pretend_installed) -> None:
     result = run("models", "verify", "pixcell-256")
     assert "35 MB of stored features" in result["error"] and "Add --yes" in result["error"]
     assert measured == []
-    assert run("models", "verify", "pixcell-256", "--yes")["code"] == 1 and measured[0].download
+    assert run("models", "verify", "pixcell-256", "--yes")["code"] == 3 and measured[0].download
 
 
 def test_a_family_that_is_not_installed_is_not_asked_about(measured, run) -> None:

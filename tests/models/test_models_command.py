@@ -59,7 +59,7 @@ def test_a_family_is_downloaded_checked_exported_removed_and_imported(
     assert len(run("export", "pixcell-256", tmp_path / "stick")["files"]) == 10
     assert len(run("remove", "pixcell-256")["removed"]) == 6
     result = run("check", "pixcell-256")
-    assert result["code"] == 1 and result["error"].count("is missing. Get pixcell-256") == 4
+    assert result["code"] == 3 and result["error"].count("is missing. Get pixcell-256") == 4
     assert "pixcell-256" in run("import", tmp_path / "stick")["installed"]
     assert run("check", "pixcell-256")["code"] == 0
 

@@ -1,7 +1,8 @@
-"""``python -m napari_pixcell.cli``."""
+"""``python -m napari_pixcell.cli``: the same as ``napari-pixcell``."""
 
 import sys
 
 from napari_pixcell.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable
+from functools import partial
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.dataset_cluster import on_cluster, run_on_cluster
 from napari_pixcell.cli.dataset_processes import (
+    RECIPE,
     WORKERS,
     in_processes,
     join_parts,
@@ -20,7 +19,9 @@ from napari_pixcell.cli.dataset_processes import (
     summary,
 )
 from napari_pixcell.cli.dataset_runs import DETACH, RunOutput, make_logged
-from napari_pixcell.cli.running import ProgressLine, engine
+from napari_pixcell.cli.messages import note
+from napari_pixcell.cli.progress import ProgressLine
+from napari_pixcell.cli.running import engine, resumable
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
@@ -28,16 +29,14 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.colour_match import colour_setting
-from napari_pixcell.engine.events import Evaluated, Event, Notice, Progress
+from napari_pixcell.engine.events import Evaluated
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import ARMS, USUAL_ARMS
 from napari_pixcell.evaluation.request import NETWORKS, OUT, SEEDS, SHARE, STEPS, EvaluateRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.words import pace
 
 PICTURES = (".png", ".jpg", ".jpeg")
-FOLDER = cli.path("folder", "DIR", "folder of the dataset")
 FIRST = cli.argument(
     "--first", type=int, metavar="N", help="make only N pairs; “resume” makes the rest"
 )
@@ -47,23 +46,27 @@ NETWORK_HELP = "the small U-Net, or your Cellpose, fine-tuned (needs a GPU); def
 CORES = cli.argument(
     "--workers", type=int, metavar="N", help="processes that share the work; default: all cores"
 )
-INTERVAL = 5.0  # seconds between lines where there is no terminal
+SOURCES = f"slide, picture or folder of pictures, or “{cli.SAMPLE}” for the bundled slide"
 SPLIT = "fraction for {}; no slide or layout is in two splits"
 
 
 @cli.command(
     "dataset make",
-    cli.path("recipe", "RECIPE.json", "see docs/reference/recipe.md"),
-    cli.path("--out", "DIR", "a new folder"),
-    cli.flag("--count", "only print the number of pairs"),
+    RECIPE,
+    cli.path("--out", "DIR", "new folder to write"),
+    cli.flag("--plan", "only print the number of pairs", was=["--count"]),
     FIRST,
     WORKERS,
+    cli.DEVICE,
     DETACH,
+    cli.examples(
+        "dataset make recipe.json --plan", "dataset make recipe.json --out pairs --first 16"
+    ),
 )
 def make(options: cli.Options) -> cli.Result:
     """Make a dataset from a recipe."""
     recipe = DatasetRecipe.load(options.recipe)
-    if options.count:
+    if options.plan:
         from napari_pixcell.datasets.recipe.preparing import count_pairs
 
         return {"pairs": count_pairs(recipe)}
@@ -72,7 +75,7 @@ def make(options: cli.Options) -> cli.Result:
     return _run(DatasetRequest(str(options.out), recipe, options.first), options)
 
 
-@cli.command("dataset schema")
+@cli.command("dataset schema", cli.examples("dataset schema > recipe.schema.json"))
 def schema(options: cli.Options) -> cli.Result:
     """Print the JSON Schema of recipes, with which editors complete and check them."""
     if options.json:
@@ -83,16 +86,21 @@ def schema(options: cli.Options) -> cli.Result:
 
 @cli.command(
     "dataset twin",
-    cli.path("sources", "SLIDE", "slide, picture or folder of pictures", nargs="+"),
-    cli.path("--out", "DIR", "a new folder", required=True),
-    cli.argument("--family", default="demo", help="default: %(default)s"),
-    cli.MPP,
-    cli.argument("--name", default="Twin", help="name of the dataset; default: %(default)s"),
+    cli.slide("sources", SOURCES, nargs="+"),
+    cli.path("--out", "DIR", "new folder to write", required=True),
+    cli.FAMILY,
+    cli.mpp(),
+    cli.argument("--name", default="Twin", metavar="NAME", help="name of the dataset"),
     cli.COLOUR_MATCH,
     cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
     WORKERS,
+    cli.DEVICE,
     DETACH,
+    cli.examples(
+        "dataset twin sample --out twin --first 4",
+        "dataset twin slides --family pixcell-256-cells --out twin --gpus all --detach",
+    ),
 )
 def twin(options: cli.Options) -> cli.Result:
     """Make a synthetic twin of each tile of slides, pictures or folders of pictures."""
@@ -124,11 +132,13 @@ def twin(options: cli.Options) -> cli.Result:
 
 @cli.command(
     "dataset resume",
-    FOLDER,
-    cli.argument("--recipe", type=Path, help="needed if styles or layouts are incomplete here"),
+    cli.DATASET,
+    cli.path("--recipe", "RECIPE.json", "needed if styles or layouts are incomplete here"),
     FIRST,
     WORKERS,
+    cli.DEVICE,
     DETACH,
+    cli.examples("dataset resume twin", "dataset resume twin --workers 4"),
 )
 def resume(options: cli.Options) -> cli.Result:
     """Resume a dataset that was interrupted."""
@@ -138,6 +148,8 @@ def resume(options: cli.Options) -> cli.Result:
 
 
 def _run(request: DatasetRequest, options: cli.Options) -> cli.Result:
+    if request.most is not None and request.most < 1:
+        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     alone = not options.detach and not on_cluster(options)
     if options.shard is not None and alone:  # shards are neither followed nor locked
         return run_shard(request, options)
@@ -151,34 +163,33 @@ def _make(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.
         return run_in_processes(request, options, run)
     from napari_pixcell.datasets.recipe.making import make_dataset
 
-    if request.most is not None and request.most < 1:
-        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     try:
         make_dataset(request, engine().run, run.emit, run.cancelled, engine().at_once)
         run.check()
     except KeyboardInterrupt:
-        run.line.note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
-        return {cli.EXIT_CODE: 130}
+        note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
+        return cli.cancelled(folder=request.folder)
     run.line.end()
     return summary(request.folder)
 
 
-@cli.command("dataset check", FOLDER, CORES)
+@cli.command("dataset check", cli.DATASET, CORES, cli.examples("dataset check twin"))
 def check(options: cli.Options) -> cli.Result:
     """Check that every file is complete, unchanged, marked as synthetic and traceable."""
     from napari_pixcell.datasets.store.completeness import check_dataset
 
     workers, dataset = worker_count(options.workers), Dataset(options.folder)
-    with _PairProgress() as progress:
-        found = check_dataset(dataset, progress, workers)
-    return found.to_dict() | {cli.EXIT_CODE: int(not found.whole)}
+    with ProgressLine() as line:
+        found = check_dataset(dataset, _pairs(line), workers)
+    return cli.checked(found.whole, found.to_dict())
 
 
 @cli.command(
     "dataset report",
-    FOLDER,
-    cli.path("--out", "FILE.html", "default: report.html in the folder"),
+    cli.DATASET,
+    cli.path("--out", "FILE.html", "report to write; default: report.html in the folder"),
     CORES,
+    cli.examples("dataset report twin", "dataset report twin --out twin.html"),
 )
 def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
@@ -190,12 +201,12 @@ def report(options: cli.Options) -> cli.Result:
     join_parts(options.folder)
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
     with Processes(workers) as processes, ProgressLine() as line:
-        with _PairProgress() as progress:
-            pairs = PairTable(dataset, processes, progress)
+        pairs = PairTable(dataset, processes, _pairs(line))
+        line.end()
         tissue = compare_with_tissue(dataset, pairs, processes) if options.json else None
 
         def show(done: int, total: int) -> None:
-            line.show(f"{done:,} of {total:,} scores")
+            line.show(f"{done:,} of {total:,} scores", done, total)
 
         written = write_report(dataset, path, show, tissue, pairs, processes)
     _tell_damage(dataset)
@@ -205,13 +216,17 @@ def report(options: cli.Options) -> cli.Result:
 
 @cli.command(
     "dataset convert",
-    FOLDER,
+    cli.DATASET,
     cli.argument("--format", required=True, choices=FORMATS, help=FORMAT),
-    cli.path("--out", "OUT", "a new folder", required=True),
+    cli.path("--out", "DIR", "new folder to write", required=True),
     cli.number("--split", 0.0, SPLIT.format("validation"), "PART"),
     cli.number("--test-split", 0.0, SPLIT.format("testing"), "PART"),
     cli.number("--seed", 0, "seed of the split"),
     CORES,
+    cli.examples(
+        "dataset convert twin --format cellpose --out cellpose",
+        "dataset convert twin --format coco --split 0.2 --out coco",
+    ),
 )
 def convert(options: cli.Options) -> cli.Result:
     """Convert the accepted pairs to the format of another program."""
@@ -222,8 +237,10 @@ def convert(options: cli.Options) -> cli.Result:
         split = Split(options.split, options.test_split, options.seed)
     join_parts(options.folder)
     dataset = Dataset(options.folder)
-    with _PairProgress() as progress:
-        converted = convert_dataset(dataset, options.format, options.out, split, progress, workers)
+    with ProgressLine() as line:
+        converted = convert_dataset(
+            dataset, options.format, options.out, split, _pairs(line), workers
+        )
     _tell_damage(dataset)
     return {
         "folder": str(converted.folder),
@@ -235,17 +252,23 @@ def convert(options: cli.Options) -> cli.Result:
 
 @cli.command(
     "dataset evaluate",
-    FOLDER,
+    cli.DATASET,
     cli.path("--real", "LABELLED", "folder of labelled tiles: images and labels", required=True),
     cli.path("--test", "LABELLED", "test tiles; default: half of the slides of --real"),
-    cli.path("--output", "OUT", f"folder of the results; default: {OUT} in the dataset"),
-    cli.argument("--mpp", type=float, help="pixel size of the labelled tiles, in µm"),
-    cli.number("--seeds", SEEDS, "trainings of each kind"),
+    cli.path(
+        "--out", "DIR", f"folder of the results; default: {OUT} in the dataset", was=["--output"]
+    ),
+    cli.mpp("pixel size of the labelled tiles, in µm; default: as their files state"),
+    cli.number("--seeds", SEEDS, "training runs of each arm"),
     cli.number("--steps", STEPS, "training steps on the real tiles alone"),
     cli.number("--share", SHARE, "share of the pairs in a mixture"),
     cli.argument("--network", choices=NETWORKS, default=NETWORKS[0], help=NETWORK_HELP),
     cli.argument("--model", default=CELLPOSE_MODEL, help="Cellpose model; default: %(default)s"),
     cli.argument("--arms", nargs="+", metavar="ARM", default=USUAL_ARMS, help=ARM_HELP),
+    cli.DEVICE,
+    cli.examples(
+        "dataset evaluate twin --real tiles", "dataset evaluate twin --real tiles --test others"
+    ),
 )
 def evaluate(options: cli.Options) -> cli.Result:
     """Measure on your labelled tiles whether the pairs help. Run it again to resume."""
@@ -255,7 +278,7 @@ def evaluate(options: cli.Options) -> cli.Result:
         folder=str(options.folder),
         real=str(options.real),
         test=str(options.test or ""),
-        out=str(options.output or ""),
+        out=str(options.out or ""),
         mpp=options.mpp,
         seeds=options.seeds,
         steps=options.steps,
@@ -264,54 +287,19 @@ def evaluate(options: cli.Options) -> cli.Result:
         network=options.network,
         model=options.model,
     )
-    line, found = ProgressLine(interval=INTERVAL), list[Evaluated]()
+    work = partial(evaluate_dataset, request)
+    return resumable(work, Evaluated, request.results, _evaluation)
 
-    def on_event(event: Event) -> None:
-        match event:
-            case Evaluated():
-                found.append(event)
-            case Notice(message):
-                line.note(message)
-            case Progress():
-                line.show(f"{event.message}: {event.done:,}/{event.total:,}")
 
-    try:
-        evaluate_dataset(request, on_event)
-    except KeyboardInterrupt:
-        line.note("Stopped. Run the same command again to resume.")
-        return {"stopped": True, "folder": str(request.results), cli.EXIT_CODE: 130}
-    line.end()
-    answer = found[0]
-    return {
-        "answer": answer.answer,
-        "found": answer.sentence,
-        "cost": answer.cost,
-        "page": answer.page,
-    }
+def _evaluation(found: Evaluated) -> cli.Result:
+    return {"answer": found.answer, "found": found.sentence, "cost": found.cost, "page": found.page}
 
 
 def _tell_damage(dataset: Dataset) -> None:
     if dataset.damage:
-        print(dataset.damage, file=sys.stderr)
+        note(dataset.damage)
 
 
-class _PairProgress:
-    """Shows how many pairs of a dataset are done, how fast, and the time left."""
-
-    def __init__(self) -> None:
-        self._line = ProgressLine(interval=INTERVAL)
-        self._first = 0, 0.0  # pairs, and when
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._line.end()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if not self._first[0]:  # before it, processes start and styles are read
-            self._first = done, now
-        before, began = self._first
-        speed = pace(done - before, total - done, now - began)
-        self._line.show(", ".join(filter(None, (f"{done:,} of {total:,} pairs", speed))))
+def _pairs(line: ProgressLine) -> Callable[[int, int], None]:
+    """Return a function that shows how many pairs of a dataset are done."""
+    return lambda done, total: line.show(f"{done:,} of {total:,} pairs", done, total, "pairs")

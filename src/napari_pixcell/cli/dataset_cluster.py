@@ -9,6 +9,7 @@ from napari_pixcell.cli import dataset_processes
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.dataset_processes import cancelled, made_result
 from napari_pixcell.cli.dataset_runs import RunOutput
+from napari_pixcell.cli.devices import check_device_alone
 from napari_pixcell.cluster.extra import what_is_missing
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -28,8 +29,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput
             "--shard cannot be combined with --scheduler or --cluster, which share the pairs out "
             "themselves. Leave one of them out."
         )
-    if request.most is not None and request.most < 1:
-        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
+    check_device_alone(options, "scheduler" if options.cluster is None else "cluster")
     settings = ClusterSettings.load(options.cluster) if options.cluster else None
     lacking = what_is_missing()
     if lacking:
@@ -52,7 +52,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput
             found = make_on_cluster(request, connection, start, run.emit, run.cancelled, jobs)
             run.check()
         except KeyboardInterrupt:
-            return cancelled(run.line)
+            return cancelled(request.folder)
     return made_result(request, found)
 
 

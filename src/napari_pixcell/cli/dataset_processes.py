@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.dataset_runs import INTERVAL, RunOutput
-from napari_pixcell.cli.running import ProgressLine, engine
+from napari_pixcell.cli.dataset_runs import RunOutput
+from napari_pixcell.cli.devices import check_device_alone
+from napari_pixcell.cli.exit_codes import ExitCode
+from napari_pixcell.cli.messages import note, worker_messages
+from napari_pixcell.cli.progress import ProgressLine
+from napari_pixcell.cli.running import engine
 from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
-from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.preferences import DEVICE
 
 if TYPE_CHECKING:
     from napari_pixcell.datasets.parallel.joining import JoinedDataset
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
+RECIPE = cli.path("recipe", "RECIPE.json", "recipe of the dataset, see docs/reference/recipe.md")
 PROCESSES = (
-    cli.argument("--workers", type=int, metavar="N", help="work in N processes at once"),
-    cli.argument("--gpus", metavar="all|0,1", help="in one process for each of these GPUs"),
+    cli.argument("--workers", type=int, metavar="N", help="number of processes that work at once"),
+    cli.argument("--gpus", metavar="all|0,1", help="start one process on each of these GPUs"),
 )
 _ONE_WAY = cli.exclusive(
     *PROCESSES,
     cli.argument(
-        "--scheduler", metavar="tcp://HOST:PORT", help="with the workers of a Dask scheduler"
+        "--scheduler", metavar="tcp://HOST:PORT", help="use the workers of a Dask scheduler"
     ),
-    cli.path("--cluster", "FILE.toml", "in jobs of SLURM, PBS or LSF; see docs/how-to/clusters.md"),
+    cli.path("--cluster", "FILE.toml", "run workers as cluster jobs; see docs/how-to/clusters.md"),
 )
 _SHARD = cli.argument(
     "--shard",
     metavar="I/N",
-    help="only shard I of N, from 0/N on, also with --workers or --gpus; afterwards: “dataset "
-    "join”. For job arrays",
+    help="make only shard I of N, from 0/N on, for job arrays; then run “dataset join”",
 )
 WORKERS = cli.together(_ONE_WAY, _SHARD)
 
 
 def start_engine() -> DatasetEngine:
     """Return the engine of a worker process."""
+    worker_messages()
     return engine()
 
 
@@ -54,8 +57,6 @@ def in_processes(options: cli.Options) -> bool:
 
 def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.Result:
     """Make a dataset with workers."""
-    if request.most is not None and request.most < 1:
-        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     environments = _environments(options)
     from napari_pixcell.datasets.parallel.coordinator import make_with_workers
 
@@ -63,7 +64,7 @@ def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutp
         found = make_with_workers(request, start_engine, environments, run.emit, run.cancelled)
         run.check()
     except KeyboardInterrupt:
-        return cancelled(run.line)
+        return cancelled(request.folder)
     run.line.end()
     return made_result(request, found)
 
@@ -74,17 +75,25 @@ def _environments(options: cli.Options) -> list[dict[str, str]]:
     Raises
     ------
     PixCellError
-        If there are too few or too many, or no such GPU.
+        If there are too few or too many, no such GPU, or also ``--device``.
     """
     if options.gpus is not None:
-        return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in _gpus(options.gpus)]
+        check_device_alone(options, "gpus")
+        return [
+            {"CUDA_VISIBLE_DEVICES": gpu, DEVICE.variable: "cuda"} for gpu in _gpus(options.gpus)
+        ]
     return [{} for _ in range(worker_count(options.workers))]
 
 
 def made_result(request: DatasetRequest, found: JoinedDataset | None) -> cli.Result:
     """Return the result of a dataset that workers have made."""
     failed = found.failed if found is not None else 0
-    return summary(request.folder) | {"failed": failed, cli.EXIT_CODE: int(failed > 0)}
+    return _made(failed, summary(request.folder))
+
+
+def _made(failed: int, facts: cli.Result) -> cli.Result:
+    code = ExitCode.FAILED if failed else ExitCode.DONE
+    return facts | {"failed": failed, cli.EXIT_CODE: code}
 
 
 def summary(folder: str) -> cli.Result:
@@ -95,14 +104,15 @@ def summary(folder: str) -> cli.Result:
     dataset = Dataset(folder)
     with Processes(worker_count(None)) as processes:
         table = PairTable(dataset, processes)
-    sheet = write_first_sheet(dataset) if len(table) else None
-    return {
+    facts: cli.Result = {
         "folder": folder,
         "pairs": len(table),
         "planned": len(dataset.plan),
         "flagged": int(table.flagged.sum()),
-        "first pairs": str(sheet),
     }
+    if len(table):
+        facts["first pairs"] = str(write_first_sheet(dataset))
+    return facts
 
 
 def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
@@ -110,31 +120,29 @@ def run_shard(request: DatasetRequest, options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.parallel.chunks import Shard
     from napari_pixcell.datasets.parallel.shard_making import make_shard, make_shard_with_workers
 
-    if request.most is not None and request.most < 1:
-        raise PixCellError(f"--first is {request.most}. Choose 1 or more.")
     shard = Shard.parse(options.shard)
     if request.most is not None:
         raise PixCellError("--first cannot be combined with --shard. Leave one of them out.")
-    line = ProgressLine(interval=INTERVAL)
     try:
-        if options.workers is None and options.gpus is None:
-            failed = make_shard(request, shard, engine(), tell(line))
-        else:
-            environments = _environments(options)
-            failed = make_shard_with_workers(request, shard, start_engine, environments, tell(line))
+        with ProgressLine() as line:
+            if not in_processes(options):
+                failed = make_shard(request, shard, engine(), line.emit)
+            else:
+                failed = make_shard_with_workers(
+                    request, shard, start_engine, _environments(options), line.emit
+                )
     except KeyboardInterrupt:
-        return cancelled(line)
-    line.end()
-    code = int(len(failed) > 0)
-    found = {"folder": request.folder, "shard": str(shard), "failed": len(failed)}
-    return found | {cli.EXIT_CODE: code}
+        return cancelled(request.folder)
+    return _made(len(failed), {"folder": request.folder, "shard": str(shard)})
 
 
 @cli.command(
     "dataset prepare",
-    cli.path("recipe", "RECIPE.json", "see docs/reference/recipe.md"),
+    RECIPE,
     cli.path("--out", "DIR", "a new folder", required=True),
     cli.exclusive(*PROCESSES),
+    cli.DEVICE,
+    cli.examples("dataset prepare recipe.json --out pairs"),
 )
 def prepare(options: cli.Options) -> cli.Result:
     """Prepare the styles and layouts of a dataset, before its shards make the pairs."""
@@ -143,35 +151,33 @@ def prepare(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.recipe.opening import prepare_dataset
 
     request = DatasetRequest(str(options.out), DatasetRecipe.load(options.recipe))
-    line = ProgressLine(interval=INTERVAL)
     try:
-        if options.workers is None and options.gpus is None:
-            prepare_dataset(request, engine().run, tell(line), block=engine().at_once)
-        else:
-            environments = _environments(options)
-            prepare_with_workers(request, start_engine, environments, tell(line))
+        with ProgressLine() as line:
+            if not in_processes(options):
+                prepare_dataset(request, engine().run, line.emit, block=engine().at_once)
+            else:
+                prepare_with_workers(request, start_engine, _environments(options), line.emit)
     except KeyboardInterrupt:
-        return cancelled(line)
-    line.end()
+        return cancelled(request.folder)
     dataset = Dataset(options.out)
     pairs, size = len(dataset.plan), chunk_size(dataset)
     return {"folder": str(options.out), "pairs": pairs, "chunks": -(-pairs // size)}
 
 
-@cli.command("dataset join", cli.path("folder", "DIR", "folder of the dataset"))
+@cli.command("dataset join", cli.DATASET, cli.examples("dataset join pairs"))
 def join(options: cli.Options) -> cli.Result:
     """Join what the shards of a dataset have made so far, and report what is missing."""
     from napari_pixcell.datasets.parallel.joining import join_dataset
 
     found = join_dataset(Dataset(options.folder))
-    return {
+    facts = {
         "folder": str(options.folder),
         "pairs": found.pairs,
         "planned": found.planned,
         "missing": found.missing or "none",
         "failed": found.failed,
-        cli.EXIT_CODE: int(found.pairs < found.planned),
     }
+    return cli.checked(found.pairs >= found.planned, facts)
 
 
 def join_parts(folder: Path) -> None:
@@ -179,7 +185,7 @@ def join_parts(folder: Path) -> None:
     from napari_pixcell.datasets.parallel.joining import join_finished
 
     if problem := join_finished(folder):
-        print(problem, file=sys.stderr)
+        note(problem)
 
 
 def _gpus(text: str) -> list[str]:
@@ -208,19 +214,7 @@ def _gpus(text: str) -> list[str]:
     return [devices[number] for number in dict.fromkeys(map(int, numbers))]
 
 
-def tell(line: ProgressLine) -> Callable[[Event], None]:
-    """Return a function that shows progress and notices."""
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, Notice):
-            line.note(event.message)
-        elif isinstance(event, Progress):
-            line.show(event.message)
-
-    return on_event
-
-
-def cancelled(line: ProgressLine) -> cli.Result:
+def cancelled(folder: str) -> cli.Result:
     """Return the result of a cancelled command, and print how to resume."""
-    line.note("Cancelled. To resume, run the same command again.")
-    return {cli.EXIT_CODE: 130}
+    note("Cancelled. To resume, run the same command again.")
+    return cli.cancelled(folder=folder)

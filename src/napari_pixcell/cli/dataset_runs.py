@@ -9,22 +9,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.running import ProgressLine
+from napari_pixcell.cli.exit_codes import ExitCode
+from napari_pixcell.cli.messages import note
+from napari_pixcell.cli.progress import ProgressLine
+from napari_pixcell.cli.tables import print_table
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.runs.detaching import is_detached, start_detached
 from napari_pixcell.datasets.runs.listing import RunList
 from napari_pixcell.datasets.runs.log import RunLog, request_stop
 from napari_pixcell.datasets.runs.state import RunState, run_of
-from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress
+from napari_pixcell.engine.events import Event, Failure, Finished, Progress
 from napari_pixcell.errors import PixCellError
 
-INTERVAL = 10.0  # seconds between lines where there is no terminal
 LOOKS_EVERY = 0.5  # seconds
 FOLLOW = "napari-pixcell dataset status {} --follow"
 STOP = "napari-pixcell dataset stop {}"
 UNEXPECTED = "An unexpected error occurred ({}). The output of the process has the details."
-DETACH = cli.flag("--detach", "make it in a process that outlives this terminal")
-PLACES = ("workers", "gpus", "scheduler", "cluster")
+DETACH = cli.flag("--detach", "run in the background, even after this terminal is closed")
+PLACES = ("workers", "gpus", "device", "scheduler", "cluster")
 Make = Callable[[DatasetRequest, cli.Options, "RunOutput"], cli.Result]
 
 
@@ -32,7 +34,7 @@ class RunOutput:
     """Shows a run on the terminal, writes its log, and tells whether it was asked to stop."""
 
     def __init__(self, request: DatasetRequest, options: cli.Options) -> None:
-        self.line = ProgressLine(interval=None if is_detached() else INTERVAL)
+        self.line = ProgressLine(lines=not is_detached())
         folder = Path(request.folder)
         self._log = RunLog(folder, getattr(options, "arguments", ()), place_of(options))
         self._counted = False
@@ -61,18 +63,14 @@ class RunOutput:
             if self._counted and not event.total:
                 return  # one of several workers loads a model
             self._counted = event.total > 0
-        match event:
-            case Notice(message):
-                self.line.note(message)
-            case Progress():
-                self.line.show(event.message)
-            case Finished():
-                self._last = event
+        if isinstance(event, Finished):
+            self._last = event
+        self.line.emit(event)
         self._log.add(event)
 
     def add_dashboard(self, address: str) -> None:
         """Show and log the address of Dask's dashboard."""
-        self.line.note(f"Dashboard: {address}")
+        note(f"Dashboard: {address}")
         self._log.add_dashboard(address)
 
     def cancelled(self) -> bool:
@@ -111,7 +109,9 @@ def make_logged(request: DatasetRequest, options: cli.Options, make: Make) -> cl
         raise PixCellError(
             "--detach cannot be combined with --shard. A job array outlives the terminal anyway."
         )
-    state = start_detached(Path(request.folder), options.arguments)
+    # Its last line, if it fails, is read by a person.
+    arguments = [word for word in options.arguments if word != "--json"]
+    state = start_detached(Path(request.folder), arguments)
     assert state.owner is not None
     return {
         "folder": request.folder,
@@ -125,6 +125,7 @@ def make_logged(request: DatasetRequest, options: cli.Options, make: Make) -> cl
     "dataset status",
     cli.path("folder", "DIR", "folder of a dataset; default: all that you are making", nargs="?"),
     cli.flag("--follow", "show the progress until the run ends"),
+    cli.examples("dataset status", "dataset status twin --follow"),
 )
 def status(options: cli.Options) -> cli.Result:
     """Show how far a dataset is, and which process makes it."""
@@ -134,25 +135,28 @@ def status(options: cli.Options) -> cli.Result:
         states = RunList().look()
         if options.json:
             return {"runs": [_facts(state) for state in states]}
-        return {str(state.folder): state.sentence() for state in states} or {"runs": "none"}
+        if states:
+            print_table(("folder", "state"), [[state.folder, state.sentence()] for state in states])
+        return {} if states else {"runs": "none"}
     state = run_of(options.folder)
     if options.follow:
         try:
             state = _followed(state)
         except KeyboardInterrupt:
-            if options.json:
-                return _facts(state) | {cli.EXIT_CODE: 130}
-            return {cli.EXIT_CODE: 130}
+            return cli.cancelled(**(_facts(state) if options.json else {}))
+    bad = options.follow and state.stage in ("failed", "died")
+    code = {cli.EXIT_CODE: ExitCode.FAILED if bad else ExitCode.DONE}
     if options.json:
-        return _facts(state)
+        return _facts(state) | code
     print(f"{state.sentence()}{_by(state)}")
-    return {cli.EXIT_CODE: int(state.stage in ("failed", "died") and options.follow)}
+    return code
 
 
 @cli.command(
     "dataset stop",
-    cli.path("folder", "DIR", "folder of the dataset"),
-    cli.flag("--no-wait", "do not wait until it has stopped"),
+    cli.DATASET,
+    cli.flag("--no-wait", "return before it has stopped"),
+    cli.examples("dataset stop twin"),
 )
 def stop(options: cli.Options) -> cli.Result:
     """Stop the process that makes a dataset, on whichever machine. Complete pairs are kept."""
@@ -173,12 +177,12 @@ def stop(options: cli.Options) -> cli.Result:
 def _followed(state: RunState) -> RunState:
     """Show the progress of a run until it ends, and return its last state."""
     shown = 0
-    with ProgressLine(interval=INTERVAL) as line:
+    with ProgressLine() as line:
         while True:
             head = state.head
             dropped = head.earlier if head is not None else 0
             for notice in state.notices[max(0, shown - dropped) :]:
-                line.note(notice)
+                note(notice)
             shown = dropped + len(state.notices)
             if not state.live:
                 return state

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.colour_match import colour_match
@@ -19,7 +19,12 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 
 
-@cli.command("demo", cli.path("--out", "DIR", "default: %(default)s", default=Path("demo-output")))
+@cli.command(
+    "demo",
+    cli.path("--out", "DIR", "folder to write", default=Path("demo-output")),
+    cli.DEVICE,
+    cli.examples("demo", "demo --out pictures"),
+)
 def demo(options: cli.Options) -> cli.Result:
     """Segment and generate on the sample slide, in the napari window."""
     from napari_pixcell.ui.display import any_display
@@ -29,7 +34,7 @@ def demo(options: cli.Options) -> cli.Result:
             from napari_pixcell.ui.demo import run_demo
 
             return run_demo(options.out, stay_open=display == "screen")
-    print("No display and no Xvfb. The demo runs without a window.", file=sys.stderr)
+    note("No display and no Xvfb. The demo runs without a window.")
     return _demo_without_window(options.out)
 
 

@@ -59,6 +59,7 @@ import os; os._exit(0)
     "doctor",
     cli.flag("--online", "also check access to gated models on the hub"),
     cli.flag("--headless", "leave out what only the window needs: Qt and OpenGL"),
+    cli.examples("doctor", "doctor --online --json"),
 )
 def doctor(options: cli.Options) -> cli.Result:
     """Check what works on this machine, and show how to fix the rest."""
@@ -68,7 +69,7 @@ def doctor(options: cli.Options) -> cli.Result:
         if not options.json:
             print(line, flush=True)
     result: cli.Result = {"lines": [line.to_dict() for line in lines]} if options.json else {}
-    return result | {cli.EXIT_CODE: int(any(line.failed for line in lines))}
+    return cli.checked(not any(line.failed for line in lines), result)
 
 
 def examine(online: bool = False, headless: bool = False) -> Diagnoses:

@@ -23,10 +23,17 @@ from napari_pixcell.models.families import get_family
     "embed",
     cli.SLIDE_OR_IMAGE,
     cli.region(required=False),
-    cli.path("--out", "FILE.npy|FILE.h5", "file to write; with --grid, features as TRIDENT's"),
+    cli.path(
+        "--out", "FILE.npy|FILE.h5", "embedding to write; with --grid, features in TRIDENT's layout"
+    ),
     cli.flag("--grid", "write one embedding for each patch, with its position"),
-    cli.argument("--save-as", metavar="NAME", help="save as a style of this name"),
+    cli.argument("--save-as", metavar="NAME", help="name under which it is saved as a style"),
     cli.NO_CACHE,
+    cli.DEVICE,
+    cli.examples(
+        "embed sample --region 400,400,256,256 --out style.npy",
+        "embed sample --region 400,400,256,256 --save-as Stroma",
+    ),
 )
 def embed(options: cli.Options) -> cli.Result:
     """Embed a region of a slide, or a whole picture."""

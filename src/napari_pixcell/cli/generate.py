@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image, warn_if_corrupt
 from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
@@ -43,14 +43,14 @@ PRESET = f"speed against quality; default: {EXACT.name}"
 METHOD = """as published: DDIM, and in large images windows that overlap by half at every step,
 which takes two to three times as long"""
 BOTH = "let the layout act on the unconditional half of the guidance as well"
-START = "the region's own tissue, or an image of its size; default: noise"
-CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
+START = "start image: the region's own tissue, or an image of its size; default: noise"
+CHANGE = f"denoising strength, 0 (no change) to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
 
-REPAIR = f"""find nuclei that do not follow the layout, and generate these spots again, in at most
-this many rounds; default: {ROUNDS}"""
-REPAIR_SECONDS = "time for the repair of a variant, in s; default: no limit"
-REPAIR_CELLPOSE = "find them with this Cellpose model; default: the built-in method"
+REPAIR = f"""regenerate spots where nuclei do not follow the layout, in at most this many rounds;
+default: {ROUNDS}"""
+REPAIR_SECONDS = "time limit of the repair of a variant, in s; default: none"
+REPAIR_CELLPOSE = "Cellpose model that finds nuclei in variants; default: the built-in method"
 DROP = "remove nuclei from the mask that the image does not show"
 REPAIR_OPTIONS = cli.group(
     "nuclei that follow the layout",
@@ -72,8 +72,10 @@ REPAIR_OPTIONS = cli.group(
     cli.number("--seed", 1234, "seed of the first variant"),
     cli.method(METHOD),
     cli.argument("--preset", choices=SPEEDS, help=PRESET),
-    cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
-    cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
+    cli.steps("the preset's"),
+    cli.argument(
+        "--guidance", type=float, metavar="N", help="guidance scale; default: the family's"
+    ),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
     cli.flag("--control-both", BOTH),
     cli.COLOUR_MATCH,
@@ -81,13 +83,18 @@ REPAIR_OPTIONS = cli.group(
         "starting from an image",
         cli.argument("--start-from", metavar="region|IMAGE", help=START),
         cli.argument("--strength", type=float, metavar="S", help=CHANGE),
-        cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
+        cli.path("--part", "MASK.tif", "mask of the area to regenerate; 0 is kept"),
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
     ),
     REPAIR_OPTIONS,
     cli.NAME,
     cli.WITH_START,
     cli.OUT_FOLDER,
+    cli.DEVICE,
+    cli.examples(
+        "generate sample --region 400,400,256,256 --count 2 --out variants",
+        "generate sample --region 400,400,256,256 --layout mask.tif --repair --out variants",
+    ),
 )
 def generate(options: cli.Options) -> cli.Result:
     """Generate variants of a region, each with an image, a mask and a record."""
@@ -99,10 +106,9 @@ def generate(options: cli.Options) -> cli.Result:
     start = _start(options, chosen)
     style = style_for(options, chosen)
     if options.colour_match == setting != OFF and style.unknown:
-        print(
+        note(
             f"The colours are not matched, because the tissue of “{style.unknown}” is unknown. "
-            "Save that style again from its tissue.",
-            file=sys.stderr,
+            "Save that style again from its tissue."
         )
     warn_if_corrupt(chosen)
     request = generate_request(
@@ -193,9 +199,11 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
 @cli.command(
     "rerun",
     cli.path("record", "RECORD", "a record or exported image"),
-    cli.path("--slide", "FILE", "slide or image that the record started from"),
-    cli.path("--out", "DIR", "folder for the image and mask"),
+    cli.slide("--slide", "slide or image that the record started from"),
+    cli.path("--out", "DIR", "folder to write: the image and its mask"),
     cli.WITH_START,
+    cli.DEVICE,
+    cli.examples("rerun variants/images/variant-seed1234.png --out again"),
 )
 def rerun(options: cli.Options) -> cli.Result:
     """Reproduce the image of a record."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_pixcell.cli import options as cli
 
 
-@cli.command("info", cli.SLIDE, cli.MPP)
+@cli.command("info", cli.SLIDE, cli.mpp(), cli.examples("info sample", "info sample --json"))
 def info(options: cli.Options) -> cli.Result:
     """Show the size and pixel size of a slide."""
     from napari_pixcell.slides import open_slide

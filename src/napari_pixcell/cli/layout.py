@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import count_cells
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
 from napari_pixcell.errors import PixCellError
 
 ORIGINS = ("auto", "slide", "region")
-CORNER = "corner that coordinates of outlines start at; auto: the slide's"
+CORNER = "origin of outline coordinates; auto: the corner of the slide"
 # Option, field of the recipe, help.
 RECIPE_OPTIONS = (
     ("density", "density", "cells per mm²"),
@@ -37,9 +37,9 @@ READING = cli.group(
     cli.argument("--cells-mpp", type=float, metavar="UM", help="pixel size of the cells, in µm"),
     cli.argument("--counted-from", choices=ORIGINS, default=ORIGINS[0], help=CORNER),
     cli.flag("--split-touching", "split touching cells of a black and white mask"),
-    cli.argument("--image", default="", metavar="NAME", help="image in a COCO file of several"),
+    cli.argument("--image", default="", metavar="NAME", help="name of the image in a COCO file"),
 )
-FORCE = cli.flag("--force", "replace files that exist")
+FORCE = cli.flag("--force", "replace existing files")
 
 
 def layout_options(words: str) -> cli.Option:
@@ -69,7 +69,7 @@ def layout_of(
         return None, {}
     labels, classes, report = _read(options, options.layout, chosen)
     if report.dropped or report.changed:
-        print(report, file=sys.stderr)
+        note(str(report))
     return labels, classes
 
 
@@ -92,12 +92,15 @@ def _read(
 
 @cli.command(
     "layout import",
-    cli.path("file", "FILE", "GeoJSON, COCO, XML, a label image, ImageJ ROIs, …"),
-    cli.path("--slide", "SLIDE", "slide of the cells", required=True),
+    cli.path("file", "FILE", "cells: GeoJSON, COCO, XML, a label image, ImageJ ROIs, …"),
+    cli.slide("--slide", "slide of the cells", required=True),
     cli.region(),
     READING,
     cli.OUT_LABELS,
     FORCE,
+    cli.examples(
+        "layout import cells.geojson --slide sample --region 400,400,256,256 --out mask.tif"
+    ),
 )
 def import_layout(options: cli.Options) -> cli.Result:
     """Convert a file of cells to the layout of a region."""
@@ -119,16 +122,18 @@ def import_layout(options: cli.Options) -> cli.Result:
 @cli.command(
     "layout export",
     cli.path("labels", "LABELS", "label image of a layout"),
-    cli.path("out", "OUT", "name.geojson, name.geojson.gz, name_seg.npy or name.tif"),
-    cli.path("--slide", "SLIDE", "slide of the layout"),
+    cli.out("FILE", "file to write: name.geojson, name.geojson.gz, name_seg.npy or name.tif"),
+    cli.slide("--slide", "slide of the layout"),
     cli.region(required=False),
     FORCE,
+    cli.examples("layout export mask.tif --out mask_seg.npy"),
 )
 def export(options: cli.Options) -> cli.Result:
     """Write a layout for QuPath or Cellpose, or as a label image."""
     from napari_pixcell.cells import export_layout, read_cells
     from napari_pixcell.cells.writing import check_export
 
+    options.out = cli.out_of(options)
     check_export(options.out)
     _check_target(options)
     file = read_cells(options.labels)
@@ -183,14 +188,15 @@ def _recipe_options(parser: cli.Parser) -> None:
 
 @cli.command(
     "layout invent",
-    cli.argument("--size", required=True, metavar="WxH", help="in pixels"),
+    cli.argument("--size", required=True, metavar="WxH", help="size of the layout, in pixels"),
     cli.OUT_LABELS,
-    cli.number("--mpp", 0.5, "pixel size in µm"),
-    cli.path("--like", "LABELS", "layout that the defaults are measured on"),
+    cli.mpp("pixel size in µm", default=0.5),
+    cli.path("--like", "LABELS", "layout whose statistics are the defaults"),
     _recipe_options,
     cli.number("--seed", Recipe.seed, "seed of the layout"),
     cli.path("--density-map", "IMAGE", "greyscale of any size: white is full density, black empty"),
     FORCE,
+    cli.examples("layout invent --size 512x512 --density 5000 --out mask.tif"),
 )
 def invent(options: cli.Options) -> cli.Result:
     """Invent a layout from the density, size, shape and clustering of its nuclei."""
@@ -249,14 +255,15 @@ def _density_map(path: Path) -> NDArray[np.float64]:
 
 @cli.command(
     "layout vary",
-    cli.path("labels", "MASK", "label image of a layout"),
+    cli.path("labels", "LABELS", "label image of a layout"),
     cli.number("--jitter", 2.0, "typical shift of a cell, in µm", "UM"),
-    cli.number("--drop", 0.1, "fraction of the cells to leave out, 0 to 1", "P"),
+    cli.number("--drop", 0.1, "fraction of the cells to remove, 0 to 1", "P"),
     cli.number("--add", 0.1, "cells to add, as a fraction of those present, 0 to 5", "P"),
     cli.number("--seed", 0, "seed of the variation"),
-    cli.argument("--mpp", type=float, metavar="UM", help="pixel size; default: the file's, or 0.5"),
+    cli.mpp("pixel size in µm; default: the file's, or 0.5"),
     cli.OUT_LABELS,
     FORCE,
+    cli.examples("layout vary mask.tif --seed 1 --out other.tif"),
 )
 def vary(options: cli.Options) -> cli.Result:
     """Vary a layout: shift its cells, leave some out, add others."""

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_pixcell import __version__
-from napari_pixcell.cli import (
-    dataset,
-    dataset_processes,
-    dataset_references,
-    dataset_runs,
-    demo,
-    doctor,
-    embed,
-    generate,
-    info,
-    layout,
-    measure,
-    models,
-    segment,
-    similar,
-    stain,
-    styles,
-    train_control,
-    train_stain,
-    verify,
-)
-from napari_pixcell.cli.options import EXIT_CODE, Command, Run
+from napari_pixcell.cli.devices import on_device
+from napari_pixcell.cli.exit_codes import ExitCode, FindingsError
+from napari_pixcell.cli.help import UsageProblem
+from napari_pixcell.cli.messages import messages
+from napari_pixcell.cli.options import EXIT_CODE, PROGRAM, Options, Result, warn_of_former_names
 from napari_pixcell.cli.output import flush_output, output_failed, prepare_output
+from napari_pixcell.cli.program import parser
+from napari_pixcell.cli.tables import print_facts
 from napari_pixcell.errors import PixCellError
 
-log = logging.getLogger("napari_pixcell")
+log = logging.getLogger("napari_pixcell.program")
 
-MODULES = (  # in the order of --help
-    *(info, embed, segment, generate, similar, stain, train_stain, train_control),
-    *(
-        layout,
-        dataset,
-        dataset_processes,
-        dataset_references,
-        dataset_runs,
-        measure,
-        models,
-        verify,
-    ),
-    *(styles, doctor, demo),
-)
-GROUPS = {
-    "layout": "Import, export, invent and vary layouts of cells.",
-    "dataset": "Make, check and convert datasets of image–mask pairs.",
-    "models": "List, get, check, verify, remove, export and import the weights of families.",
-    "styles": "List, show, add, remove and rename saved styles.",
-}
+UNEXPECTED = "An unexpected error occurred ({}). The text on stderr has the details."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,72 +32,93 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 if the command failed, after a message, or nobody reads its output; 130 if it was
-        interrupted.
+        See :class:`~napari_pixcell.cli.exit_codes.ExitCode`.
     """
+    typed = list(sys.argv[1:] if arguments is None else arguments)
     prepare_output()
     try:
         try:
-            return _run(arguments)
+            return _run(typed)
         finally:
             flush_output()
     except OSError as error:
         return output_failed(error)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
-    options.arguments = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
-    run: Run = options.command
+def _run(arguments: list[str]) -> ExitCode:
     try:
-        result = run(options)
+        options = parser(arguments).parse_args(arguments)
+    except UsageProblem as problem:
+        return _misused(problem, "--json" in arguments)
+    options.arguments = arguments
+    try:
+        with messages(options.quiet, options.debug, options.log_file):
+            return _run_logged(options)
+    except FindingsError as error:
+        _print_error(str(error), options)
+        return ExitCode.FINDINGS
     except PixCellError as error:
-        return _fail(str(error), options.json)
+        _print_error(str(error), options)
+        return ExitCode.FAILED
     except OSError as error:
         if error.filename is None:  # of the output, which cannot take a message either
             raise
         name = Path(os.fsdecode(error.filename)).name
         text = f"“{name}” cannot be read or written: {error.strerror}. Check it and try again."
-        return _fail(text, options.json)
+        _print_error(text, options)
+        return ExitCode.FAILED
     except KeyboardInterrupt:
+        if options.json:
+            print(json.dumps({"cancelled": True}))
         print("Cancelled.", file=sys.stderr)
-        return 130
-    code = int(result.pop(EXIT_CODE, 0))
-    if options.json:
-        print(json.dumps(result))
-    else:
-        for key, value in result.items():
-            print(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        return ExitCode.CANCELLED
+    except Exception as error:  # which Python prints
+        if options.json:
+            print(json.dumps({"error": UNEXPECTED.format(type(error).__name__)}))
+        raise
+
+
+def _run_logged(options: Options) -> ExitCode:
+    log.debug("%s %s: %s", PROGRAM, __version__, " ".join(options.arguments))
+    warn_of_former_names(options)
+    code = ExitCode.FAILED
+    try:
+        with on_device(getattr(options, "device", None)):
+            result: Result = options.command(options)
+        code = ExitCode(result.pop(EXIT_CODE, ExitCode.DONE))
+        _show(result, options)
+    except KeyboardInterrupt:
+        code = ExitCode.CANCELLED
+        raise
+    except Exception:
+        log.debug("the command failed", exc_info=True)
+        raise
+    finally:
+        log.debug("exit code %d", code)
     return code
 
 
-def _fail(text: str, as_json: bool) -> int:
-    log.debug("the command failed", exc_info=True)
-    if as_json:
+def _show(result: dict[str, Any], options: Options) -> None:
+    text = json.dumps(result)
+    log.debug("result: %s", text)
+    if options.json:
+        print(text)
+    else:
+        print_facts(result)
+
+
+def _print_error(text: str, options: Options) -> None:
+    if options.json:
         print(json.dumps({"error": text}))
     else:
         print(text, file=sys.stderr)
-    return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="napari-pixcell",
-        description="Generate synthetic tissue from a region of a slide. For research use only.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    actions = {}
-    for command in (value for module in MODULES for value in vars(module).values()):
-        if isinstance(command, Command):
-            name, *action = command.name.split()
-            if action and name not in actions:
-                text = GROUPS[name]
-                grouped = commands.add_parser(name, help=text, description=text)
-                actions[name] = grouped.add_subparsers(required=True, metavar="ACTION")
-            command.add_to(actions[name] if action else commands)
-    return parser
+def _misused(problem: UsageProblem, as_json: bool) -> ExitCode:
+    print(f"{problem.usage}{problem}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": str(problem)}))
+    return ExitCode.USAGE
 
 
 if __name__ == "__main__":

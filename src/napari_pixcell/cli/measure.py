@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 
 from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, export_name, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of
 from napari_pixcell.engine.requests import LARGEST_SEARCH
@@ -28,6 +28,7 @@ THRESHOLDS = "mean DAB optical density from which a nucleus is 1+, 2+, 3+; defau
     cli.path("--out", "FILE.csv", "table to write"),
     cli.path("--nuclei", "FILE.csv", "table to write, with a row for each nucleus"),
     cli.path("--mask", "FILE.tif", "label image of the nuclei to write"),
+    cli.examples("measure sample --region 400,400,256,256 --out table.csv --nuclei nuclei.csv"),
 )
 def measure(options: cli.Options) -> cli.Result:
     """Measure haematoxylin and DAB: positive area, positive nuclei, H-score."""
@@ -57,7 +58,7 @@ def measure(options: cli.Options) -> cli.Result:
         labels, nuclei_from = segment_nuclei(pixels, mpp), "found in it"
     staining = measure_staining(pixels, mpp, labels)
     if staining.warning:
-        print(staining.warning, file=sys.stderr)
+        note(staining.warning)
     row = picture_row(chosen.source.name, staining, thresholds, nuclei_from)
     result: cli.Result = dict(zip(COLUMNS, row, strict=True))
     if options.out is not None:
@@ -78,6 +79,5 @@ def _whole_image(options: cli.Options) -> ChosenRegion:
     family, slide = get_family(options.family), open_slide(options.slide, mpp=options.mpp)
     if slide.mpp is None:
         slide = slide.with_mpp(family.mpp)
-        note = f"“{slide.name}” states no pixel size; {family.mpp:g} µm/px is assumed."
-        print(note, file=sys.stderr)
+        note(f"“{slide.name}” states no pixel size; {family.mpp:g} µm/px is assumed.")
     return ChosenRegion.whole(family, slide, export_name(options, slide))

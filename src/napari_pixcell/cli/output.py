@@ -7,6 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
+from napari_pixcell.cli.exit_codes import ExitCode
+
 PLAIN = "pixcell-plain"
 # What messages use and Windows code pages or ASCII lack.
 REPLACED = {
@@ -39,7 +41,7 @@ def flush_output() -> None:
             stream.flush()
 
 
-def output_failed(error: OSError) -> int:
+def output_failed(error: OSError) -> ExitCode:
     """Report that the output cannot be written, and return the exit code.
 
     Nothing is reported if its reader has closed it, as ``head`` does.
@@ -50,7 +52,7 @@ def output_failed(error: OSError) -> int:
     with suppress(OSError, ValueError, AttributeError):
         # The interpreter flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+    return ExitCode.FAILED
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cli.messages import note
 from napari_pixcell.engine.chosen_region import ChosenRegion as ChosenRegion
 from napari_pixcell.engine.record import NEUTRAL
 from napari_pixcell.errors import PixCellError
@@ -37,8 +37,8 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
 
 def warn_if_corrupt(chosen: ChosenRegion) -> None:
     """Print a warning if the slide has corrupt tiles in the region."""
-    if note := chosen.slide.corrupt_note(chosen.region):
-        print(note, file=sys.stderr)
+    if text := chosen.slide.corrupt_note(chosen.region):
+        note(text)
 
 
 def export_name(options: argparse.Namespace, slide: Slide) -> str:

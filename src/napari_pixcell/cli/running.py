@@ -2,117 +2,76 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.messages import note
+from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.cli.region import ChosenRegion
-from napari_pixcell.engine.events import Embedding, Event, Preview, Progress, Variant
+from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.preferences import wanted_device
 from napari_pixcell.slides.stored_picture import StoredPicture
 
 if TYPE_CHECKING:
     from napari_pixcell.engine.engine import Engine
 
 E = TypeVar("E", bound=Event)
-REFRESH = 0.1  # seconds between updates of a line on a terminal
+Emit = Callable[[Event], None]
+RESUME = "Run the same command again to resume."
+
+
+def engine() -> Engine:
+    """Return the engine of this process, started when the first request needs torch."""
+    return _engine(wanted_device())
 
 
 @cache
-def engine() -> Engine:
-    """Return the engine of this process, started when the first request needs torch."""
+def _engine(_device: str) -> Engine:
     from napari_pixcell.engine.engine import Engine
 
     return Engine()
 
 
-class ProgressLine:
-    """Progress on stderr: one line of a terminal, rewritten in place.
-
-    Parameters
-    ----------
-    quiet : bool
-        Show nothing.
-    interval : float, optional
-        Seconds between lines if stderr is not a terminal. By default nothing is shown there.
-    """
-
-    def __init__(self, quiet: bool = False, interval: float | None = None) -> None:
-        self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._quiet = quiet or not (self._terminal or interval)
-        self._interval = REFRESH if self._terminal else interval or 0.0
-        self._last = 0.0
-        self._pending = ""
-        self._open = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def show(self, text: str) -> None:
-        """Show a text in place of the previous one, at once or soon."""
-        self._pending = text
-        if not self._quiet and time.monotonic() - self._last > self._interval:
-            self._write()
-
-    def note(self, text: str) -> None:
-        """Print a message that stays."""
-        self.end()
-        self._print(f"{text}\n")
-
-    def end(self) -> None:
-        """Show the last text, and leave its line."""
-        if self._pending and not self._quiet:
-            self._write()
-        if self._open:
-            self._print("\n")
-        self._pending, self._open = "", False
-
-    def _write(self) -> None:
-        line = f"\r\033[K{self._pending}" if self._terminal else f"{self._pending}\n"
-        self._print(line)
-        self._last, self._pending, self._open = time.monotonic(), "", self._terminal
-
-    def _print(self, text: str) -> None:
-        try:
-            print(text, end="", file=sys.stderr, flush=True)
-        except OSError:  # nobody reads it any more; the work continues
-            self._quiet = True
-
-
-def run(request: Request, on_variant: Callable[[Variant], None] | None = None) -> list[Event]:
-    """Run a request and return its events, without previews.
-
-    Variants go to ``on_variant`` if it is given: large ones are not kept in memory.
-    """
-    events: list[Event] = []
+def outcome(work: Callable[[Emit], object], kind: type[E], silent: bool = False) -> E:
+    """Do work, and return its last event of one kind; show its progress unless ``silent``."""
+    found: list[E] = []
 
     def on_event(event: Event) -> None:
-        if on_variant is not None and isinstance(event, Variant):
-            on_variant(event)
-        elif isinstance(event, Progress):
-            line.show(f"{event.message}: {event.done}/{event.total}")
-        elif not isinstance(event, Preview):
-            events.append(event)
+        if isinstance(event, kind):
+            found.append(event)
+        elif not silent:
+            line.emit(event)
 
     with ProgressLine() as line:
-        engine().run(request, on_event)
-    return events
+        work(on_event)
+    return found[-1]
 
 
-def answer(request: Request, kind: type[E]) -> E:
-    """Run a request and return its event of one kind."""
-    return next(event for event in run(request) if isinstance(event, kind))
+def resumable(
+    work: Callable[[Emit], object], kind: type[E], folder: Path, result: Callable[[E], cli.Result]
+) -> cli.Result:
+    """Do long work, and return the result for its last event of one kind.
+
+    If it is cancelled, how to resume it is printed.
+    """
+    try:
+        return result(outcome(work, kind))
+    except KeyboardInterrupt:
+        note(f"Cancelled. {RESUME} The work so far is in {folder}.")
+        return cli.cancelled(folder=str(folder))
+
+
+def answer(request: Request, kind: type[E], silent: bool = False) -> E:
+    """Run a request and return its event of one kind; without its progress if ``silent``."""
+    return outcome(partial(engine().run, request), kind, silent)
 
 
 def embedding_of(chosen: ChosenRegion, no_cache: bool) -> tuple[NDArray[np.float32], bool]:
@@ -128,8 +87,15 @@ def write_variants(
 ) -> cli.Result:
     """Run requests, and write their variants to a folder; see :class:`Export`."""
     export = Export(out, with_start, drop_wrong)
-    for request in requests:
-        run(request, export.write)
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Variant):
+            export.write(event)
+        line.emit(event)
+
+    with ProgressLine() as line:
+        for request in requests:
+            engine().run(request, on_event)
     return export.result()
 
 

@@ -14,7 +14,7 @@ from napari_pixcell.engine.requests import segment_request
 from napari_pixcell.errors import PixCellError
 
 BUILTIN, USUAL = METHODS[0], SegmentMethod()
-SENSITIVITY = "of the built-in method: -1 (dark nuclei only) to 1 (pale ones too)"
+SENSITIVITY = "sensitivity of the built-in method, -1 (dark nuclei only) to 1 (pale ones too)"
 CELLPROB = "lower values find more and larger cells"
 FLOW = "largest flow error of a cell; 0 keeps all"
 
@@ -24,7 +24,7 @@ FLOW = "largest flow error of a cell; 0 keeps all"
     cli.SLIDE,
     cli.region(),
     cli.OUT_LABELS,
-    cli.argument("--method", choices=METHODS, default=BUILTIN, help="default: %(default)s"),
+    cli.argument("--method", choices=METHODS, default=BUILTIN, help="how nuclei are found"),
     cli.number("--sensitivity", USUAL.sensitivity, SENSITIVITY, "N"),
     cli.number("--smallest-area", USUAL.smallest_um2, "discard smaller nuclei, in µm²", "UM2"),
     cli.argument(
@@ -35,11 +35,15 @@ FLOW = "largest flow error of a cell; 0 keeps all"
     ),
     cli.group(
         "for --method cellpose",
-        cli.argument("--model", default=CELLPOSE_MODEL, help="or a file; default: %(default)s"),
+        cli.argument(
+            "--model", default=CELLPOSE_MODEL, metavar="MODEL", help="Cellpose model or its file"
+        ),
         cli.argument("--diameter", type=float, metavar="UM", help="typical cell diameter, in µm"),
         cli.number("--flow-threshold", USUAL.flow_threshold, FLOW),
         cli.number("--cellprob-threshold", USUAL.cellprob_threshold, CELLPROB),
     ),
+    cli.DEVICE,
+    cli.examples("segment sample --region 400,400,256,256 --out mask.tif"),
 )
 def segment(options: cli.Options) -> cli.Result:
     """Segment the nuclei in a region."""

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.cli.region import chosen_region
-from napari_pixcell.cli.running import ProgressLine, answer, check_folder_of, embedding_of
+from napari_pixcell.cli.running import answer, check_folder_of, embedding_of
 from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
@@ -31,6 +32,8 @@ SUFFIXES = (".json", ".tif", ".tiff")
     cli.NO_CACHE,
     cli.number("--count", 6, "number of matches"),
     cli.path("--out", "FILE.json|FILE.tif", "map and matches to write", required=True),
+    cli.DEVICE,
+    cli.examples("similar sample --region 400,400,256,256 --out map.json"),
 )
 def similar(options: cli.Options) -> cli.Result:
     """Find tissue similar to a region across its slide: a map, and the best matches."""
@@ -45,11 +48,12 @@ def similar(options: cli.Options) -> cli.Result:
     wanted, _ = embedding_of(chosen, options.no_cache)
     survey = Survey(slide, family, None if options.no_cache else EmbeddingCache())
     computed = 0
-    while (batch := survey.following(BATCH)) is not None:
-        survey.add(batch, answer(batch.request, Embedding))
-        computed += len(batch.tiles)
-        with ProgressLine() as line:
-            line.show(f"Compared {survey.done:,} of {survey.total:,} tiles")
+    with ProgressLine() as line:
+        while (batch := survey.following(BATCH)) is not None:
+            survey.add(batch, answer(batch.request, Embedding, silent=True))
+            computed += len(batch.tiles)
+            words = f"Compared {survey.done:,} of {survey.total:,} tiles"
+            line.show(words, survey.done, survey.total, "tiles")
     heat = survey.heat(wanted)
     matches = best_matches(survey.grid, heat, chosen.region, options.count)
     result: cli.Result = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.chosen_region import stain_of_region
@@ -18,12 +18,12 @@ from napari_pixcell.models.families import find_stain, is_stain
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
 
-KEEP = f"""how much of the tissue is kept, 0 (start from noise) to 1;
+KEEP = f"""share of the tissue's structure to keep, 0 (start from noise) to 1;
 default: {1 - STAIN_STRENGTH:g}"""
 METHOD = """as published: from noise, 100 Euler steps, guidance scale 1.2, which does not keep
 cells in position"""
 INVERT = """start from the noise that the tissue inverts to, which keeps most cells in position and
-needs no seed (the default), or mix noise into the tissue"""
+needs no seed (the default); otherwise noise is mixed into the tissue"""
 
 
 def _stain_option(parser: cli.Parser) -> None:
@@ -46,10 +46,12 @@ def _stain_option(parser: cli.Parser) -> None:
     cli.argument("--invert", action=argparse.BooleanOptionalAction, help=INVERT),
     layout_options("cells to keep in position, for stains that support it"),
     cli.number("--seed", 1234, "seed of the noise"),
-    cli.argument("--steps", type=int, help="denoising steps; default: the stain's"),
+    cli.steps("the stain's"),
     cli.NAME,
     cli.WITH_START,
     cli.OUT_FOLDER,
+    cli.DEVICE,
+    cli.examples("stain sample --region 400,400,256,256 --stain demo-ki67 --out ki67"),
 )
 def stain(options: cli.Options) -> cli.Result:
     """Stain a region of H&E virtually."""
@@ -85,7 +87,7 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
     labels, classes = layout_of(options, chosen)
     pixels = read_tissue(chosen.slide, chosen.region, family)
     if warning := stain_warning(pixels):
-        print(warning, file=sys.stderr)
+        note(warning)
     return stain_of_region(
         chosen,
         pixels,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,10 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.feature_styles import features_style, names_features
+from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of
+from napari_pixcell.cli.tables import print_table
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
@@ -35,8 +36,8 @@ Shares = tuple[tuple[str, float], ...]
 STYLE = """name of a saved style, an embedding.npy, a picture of tissue, a patch of a file of
 features as FILE.h5#row or FILE.h5#x,y, or “region” for the region's own; repeat it to blend
 styles"""
-WEIGHT = "one for each --style; default: equal weights"
-NAME = cli.argument("name", metavar="NAME", help="of a saved style")
+WEIGHT = "weight of a style, one for each --style; default: equal weights"
+NAME = cli.argument("name", metavar="NAME", help="name of a saved style")
 STYLE_OPTIONS = cli.group(
     "styles, instead of the region's own",
     cli.argument("--style", action="append", default=[], metavar="STYLE", help=STYLE),
@@ -109,7 +110,7 @@ def whole_picture(path: Path, family: Family, mpp: float | None = None) -> Chose
     """Open a picture whose whole area is one style, and print what is assumed about it."""
     picture = open_picture(path, family, mpp)
     if picture.note:
-        print(picture.note, file=sys.stderr)
+        note(picture.note)
     return ChosenRegion.whole(family, picture.slide)
 
 
@@ -158,8 +159,11 @@ def _load(path: Path) -> NDArray[np.float32]:
 @cli.command(
     "styles add",
     NAME,
-    cli.argument("patch", metavar="FILE.h5#ROW", help="or FILE.h5#x,y: a patch and its neighbours"),
+    cli.argument(
+        "patch", metavar="FILE.h5#ROW", help="a patch and its neighbours, by row or as FILE.h5#x,y"
+    ),
     cli.FAMILY,
+    cli.examples("styles add Tumour features.h5#1234 --family pixcell-256"),
 )
 def add(options: cli.Options) -> cli.Result:
     """Save a patch of a file of features as a style."""
@@ -168,29 +172,30 @@ def add(options: cli.Options) -> cli.Result:
     return _details(StyleLibrary().save(style))
 
 
-@cli.command("styles list")
+@cli.command("styles list", cli.examples("styles list", "styles list --json"))
 def list_styles(options: cli.Options) -> cli.Result:
     """List the saved styles."""
     library = StyleLibrary()
     styles = library.read()
     for problem in library.problems:
-        print(problem, file=sys.stderr)
+        note(problem)
     if options.json:
         return {"styles": [_details(style) for style in styles]}
-    for style in styles:
-        print(f"{style.name}  ({style.family}, {style.tiles} × {style.embedding.shape[-1]})")
-    if not styles:
+    if styles:
+        rows = [(s.name, s.family, s.tiles, s.embedding.shape[-1], s.created) for s in styles]
+        print_table(("name", "family", "tiles", "dimension", "created"), rows)
+    else:
         print("There are no saved styles. Save one in the dock widget, or with embed --save-as.")
     return {}
 
 
-@cli.command("styles show", NAME)
+@cli.command("styles show", NAME, cli.examples("styles show Stroma"))
 def show(options: cli.Options) -> cli.Result:
     """Show the details of a style."""
     return _details(StyleLibrary().find(options.name))
 
 
-@cli.command("styles remove", NAME)
+@cli.command("styles remove", NAME, cli.examples("styles remove Stroma"))
 def remove(options: cli.Options) -> cli.Result:
     """Delete a style."""
     library = StyleLibrary()
@@ -199,7 +204,12 @@ def remove(options: cli.Options) -> cli.Result:
     return {"removed": style.name}
 
 
-@cli.command("styles rename", NAME, cli.argument("new", metavar="NEW_NAME"))
+@cli.command(
+    "styles rename",
+    NAME,
+    cli.argument("new", metavar="NEW_NAME", help="its name from now on"),
+    cli.examples("styles rename Stroma 'Dense stroma'"),
+)
 def rename(options: cli.Options) -> cli.Result:
     """Rename a style."""
     library = StyleLibrary()

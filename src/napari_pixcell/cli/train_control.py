@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 
 from napari_pixcell.cells.class_map import read_palette
 from napari_pixcell.cells.methods import METHODS, SegmentMethod
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.running import ProgressLine, engine
-from napari_pixcell.engine.events import Event, Notice, Progress, TrainedControl
+from napari_pixcell.cli.messages import note
+from napari_pixcell.cli.running import engine, resumable
+from napari_pixcell.engine.events import TrainedControl
 from napari_pixcell.engine.training.control.request import (
     CONTROL_BATCH,
     CONTROL_STEPS,
@@ -21,13 +22,12 @@ from napari_pixcell.models.families import get_family, usual_control_base
 from napari_pixcell.models.own_families import check_own_name
 from napari_pixcell.models.training_memory import card_words
 
-INTERVAL = 5.0  # seconds between lines where there is no terminal
 PAIRS = "images with masks: folders “images” and “masks”, or a.png beside a_masks.tif or a.geojson"
 BASE = "family to start from; default: pixcell-256-cells if installed, else demo"
 PALETTE = "classes and their colours, such as tumour=#ff2020,stroma=#2060ff; implies --classes"
 START = "auto: the ControlNet of the base, if it has one; base: the blocks of the base"
 SEGMENT = "how images without masks are segmented"
-PLAN = "only say what GPUs of 16, 24, 48 and 80 GB can train"
+PLAN = "only print what GPUs of 16, 24, 48 and 80 GB can train"
 
 
 @cli.command(
@@ -38,18 +38,18 @@ PLAN = "only say what GPUs of 16, 24, 48 and 80 GB can train"
     cli.flag("--classes", "draw each class of cells in a colour of its own"),
     cli.argument("--palette", default="", metavar="NAME=COLOUR,…", help=PALETTE),
     cli.argument("--start", choices=STARTS, default=STARTS[0], help=START),
-    cli.argument(
-        "--segment",
-        choices=METHODS,
-        default=METHODS[0],
-        help="how images without masks are segmented",
-    ),
-    cli.argument("--mpp", type=float, help="pixel size of all images, in µm"),
+    cli.argument("--segment", choices=METHODS, default=METHODS[0], help=SEGMENT),
+    cli.mpp("pixel size of all images, in µm; default: as their files state"),
     cli.number("--steps", CONTROL_STEPS, "training steps"),
     cli.number("--batch", CONTROL_BATCH, "tiles per step"),
     cli.number("--seed", 0, "seed of the training"),
     cli.flag("--plan", PLAN),
     cli.path("--out", "DIR", "folder of the ControlNet; default: in your data folder"),
+    cli.DEVICE,
+    cli.examples(
+        "train-control my-cells --pairs pairs --plan",
+        "train-control my-cells --pairs pairs --classes --out my-cells",
+    ),
 )
 def train_control(options: cli.Options) -> cli.Result:
     """Train a ControlNet of your own on images and masks. Run it again to resume."""
@@ -73,26 +73,12 @@ def train_control(options: cli.Options) -> cli.Result:
         batch=options.batch,
         seed=options.seed,
     )
-    line, trained = ProgressLine(interval=INTERVAL), list[TrainedControl]()
+    return resumable(partial(engine().run, request), TrainedControl, out, _result)
 
-    def on_event(event: Event) -> None:
-        match event:
-            case TrainedControl():
-                trained.append(event)
-            case Notice(message):
-                line.note(message)
-            case Progress():
-                line.show(event.message)
 
-    try:
-        engine().run(request, on_event)
-    except KeyboardInterrupt:
-        line.note(f"Stopped. Run the same command again to resume. The work so far is in {out}.")
-        return {"stopped": True, "folder": str(out), cli.EXIT_CODE: 130}
-    line.end()
-    control = trained[0]
+def _result(control: TrainedControl) -> cli.Result:
     if not control.follows:
-        print(control.sentence(), file=sys.stderr)
+        note(control.sentence())
     return {
         "model": control.name,
         "trained": control.sentence(),

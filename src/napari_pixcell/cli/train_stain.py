@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.running import ProgressLine, engine
-from napari_pixcell.engine.events import Event, Notice, Progress, Trained
+from napari_pixcell.cli.running import engine, resumable
+from napari_pixcell.engine.events import Trained
 from napari_pixcell.engine.training.pairs import write_region_pair
 from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
@@ -17,14 +18,13 @@ from napari_pixcell.models.own_families import check_own_name
 from napari_pixcell.slides.region import Region
 
 BASE = "family to start from; default: pixcell-1024 if installed, else demo-ki67"
-INTERVAL = 5.0  # seconds between lines where there is no terminal
 
 
 def _side(name: str, words: str) -> cli.Option:
     """Declare the pictures of one side of the pairs."""
     text = f"pictures of {words}; or a slide, with --{name}-region"
     folder = cli.path(f"--{name}", "FOLDER", text, required=True)
-    box = cli.argument(f"--{name}-region", metavar="x,y,w,h", help="in level-0 pixels")
+    box = cli.box(f"--{name}-region", "region of the slide, in level-0 pixels")
     return lambda parser: (folder(parser), box(parser))
 
 
@@ -34,7 +34,7 @@ def _side(name: str, words: str) -> cli.Option:
     _side("he", "H&E"),
     _side("ihc", "the same tissue in IHC"),
     cli.argument("--base", metavar="FAMILY", help=BASE),
-    cli.argument("--mpp", type=float, help="pixel size of all pictures, in µm"),
+    cli.mpp("pixel size of all pictures, in µm; default: as their files state"),
     cli.number("--steps", FLOW_STEPS, "largest number of training steps"),
     cli.flag("--lora", "also train a LoRA adapter of the generator"),
     cli.number("--lora-steps", LORA_STEPS, "training steps of the adapter"),
@@ -42,6 +42,11 @@ def _side(name: str, words: str) -> cli.Option:
     cli.flag("--aligned", "pairs are registered to the pixel; the adapter learns to keep cells"),
     cli.number("--seed", 0, "seed of the training"),
     cli.path("--out", "DIR", "folder of the stain; default: in your data folder"),
+    cli.DEVICE,
+    cli.examples(
+        "train-stain my-her2 --he he --ihc ihc",
+        "train-stain my-her2 --he he --ihc ihc --lora --device cuda --out my-her2",
+    ),
 )
 def train_stain(options: cli.Options) -> cli.Result:
     """Train a stain of your own on pairs of H&E and IHC. Run it again to resume."""
@@ -62,24 +67,10 @@ def train_stain(options: cli.Options) -> cli.Result:
         batch=options.batch,
         seed=options.seed,
     )
-    line, trained = ProgressLine(interval=INTERVAL), list[Trained]()
+    return resumable(partial(engine().run, request), Trained, out, _result)
 
-    def on_event(event: Event) -> None:
-        match event:
-            case Trained():
-                trained.append(event)
-            case Notice(message):
-                line.note(message)
-            case Progress():
-                line.show(event.message)
 
-    try:
-        engine().run(request, on_event)
-    except KeyboardInterrupt:
-        line.note(f"Stopped. Run the same command again to resume. The work so far is in {out}.")
-        return {"stopped": True, "folder": str(out), cli.EXIT_CODE: 130}
-    line.end()
-    stain = trained[0]
+def _result(stain: Trained) -> cli.Result:
     return {
         "stain": stain.name,
         "taught": stain.sentence(),

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.running import ProgressLine, check_folder_of, engine
-from napari_pixcell.engine.events import Event, Progress, Verified
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.cli.agreement import require_agreement
+from napari_pixcell.cli.running import check_folder_of, engine, outcome
+from napari_pixcell.engine.events import Verified
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import require
 from napari_pixcell.verification.report import VerificationReport, write_report
 from napari_pixcell.verification.request import PATCHES, PICTURES, SEED, VerifyRequest
 from napari_pixcell.verification.samples import offer
 
-INTERVAL = 10.0  # seconds between lines where there is no terminal
 FOLDER = "copy of PixCell-sample-data, with “patches” and “features”; default: downloaded"
 
 
 @cli.command(
     "models verify",
-    cli.argument("family", metavar="FAMILY", help="see “models list”"),
+    cli.argument("family", metavar="FAMILY", help="name of a family, as in “models list”"),
     cli.path("--folder", "DIR", FOLDER),
     cli.path("--out", "FILE.json", "report to write"),
     cli.flag("--yes", "accept the download of the sample data (35 MB of features)"),
     cli.number("--patches", PATCHES, "patches that are encoded and embedded"),
     cli.number("--pictures", PICTURES, "pictures that are generated for each check"),
-    cli.argument("--steps", type=int, help="denoising steps; default: the family's"),
+    cli.steps("the family's"),
     cli.number("--seed", SEED, "seed of the first picture"),
+    cli.DEVICE,
+    cli.examples("models verify demo", "models verify demo --out report.json"),
 )
 def verify(options: cli.Options) -> cli.Result:
     """Compare a family on this machine with its published figures."""
@@ -37,8 +37,9 @@ def verify(options: cli.Options) -> cli.Result:
         require(family, part)
     check_folder_of(options.out)
     text = "" if options.folder else offer(family)
-    if text and not options.yes:
-        _ask(text, options.json)
+    if text:
+        otherwise = "Add --yes to accept, or name a copy with --folder."
+        require_agreement(options, text, "Download it?", otherwise)
     request = VerifyRequest(
         family=family.name,
         folder=str(options.folder or ""),
@@ -48,40 +49,13 @@ def verify(options: cli.Options) -> cli.Result:
         steps=options.steps,
         seed=options.seed,
     )
-    report = _run(request, options.json)
+    from napari_pixcell.verification.job import verify as verify_family
+
+    verified = outcome(lambda emit: verify_family(request, engine(), emit), Verified)
+    report = VerificationReport.from_dict(verified.report)
     if options.out is not None:
         write_report(Path(options.out), report.to_dict())
-    failed = {cli.EXIT_CODE: int(report.failed)}
     if options.json:
-        return report.to_dict() | failed
+        return cli.checked(not report.failed, report.to_dict())
     print(report.table())
-    return failed
-
-
-def _run(request: VerifyRequest, quiet: bool) -> VerificationReport:
-    from napari_pixcell.verification.job import verify
-
-    found: list[VerificationReport] = []
-
-    def on_event(event: Event) -> None:
-        match event:
-            case Verified(report):
-                found.append(VerificationReport.from_dict(report))
-            case Progress(done, total, message):
-                line.show(f"{message}: {done}/{total}" if total else message)
-
-    with ProgressLine(quiet=quiet, interval=INTERVAL) as line:
-        verify(request, engine(), on_event)
-    return found[-1]
-
-
-def _ask(text: str, quiet: bool) -> None:
-    if quiet or sys.stdin is None or not sys.stdin.isatty():
-        raise PixCellError(f"{text} Add --yes to accept, or name a copy with --folder.")
-    print(text)
-    try:
-        answer = input("Download it? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise PixCellError("Nothing was downloaded.")
+    return cli.checked(not report.failed, {})

@@ -24,6 +24,7 @@ from napari_pixcell.models.weights import (
     replace_weights,
     shape_of,
 )
+from napari_pixcell.preferences import wanted_device
 
 NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
 # The flow is small, and a hundred Euler steps in half precision would drift. The encoder runs once
@@ -210,12 +211,36 @@ def load_part(
 
 
 def pick_device() -> torch.device:
-    """Return the fastest device: CUDA, else Apple's GPU, else the CPU."""
+    """Return the chosen device, else the fastest: CUDA, else Apple's GPU, else the CPU.
+
+    Raises
+    ------
+    PixCellError
+        If the chosen one is not there.
+    """
+    wanted = wanted_device()
+    if wanted:
+        check_device(wanted)
+        device = torch.device(wanted)
+        if device.type == "cuda" and device.index is not None:
+            torch.cuda.set_device(device)  # libraries use the current one
+        return device
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def check_device(name: str) -> None:
+    """Raise PixCellError if this machine has no device of a name, such as ``cuda:1``."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = [f"cuda:{number}" for number in range(count)]
+    others = ["mps", "cpu"] if torch.backends.mps.is_available() else ["cpu"]
+    if name not in [*gpus, *others, *(["cuda"] if gpus else [])]:
+        raise PixCellError(
+            f"There is no device “{name[:40]}” here. Choose one of: {', '.join(gpus + others)}."
+        )
 
 
 def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
