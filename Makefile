@@ -4,7 +4,8 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test test-pyside test-install test-containers lint docs fuzz kills fullsize pictures release system clean
+.PHONY: demo test test-oldest test-pyside test-install test-containers lint docs fuzz kills fullsize \
+	pictures release system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -16,6 +17,10 @@ test: .venv/.test system lint
 		PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest \
 			-n $(JOBS) --maxprocesses=4 --dist=worksteal $$part || failed=1; \
 	done; exit $$failed
+
+# The window with the oldest napari that is supported.
+test-oldest: .venv/.test system
+	sh tests/napari_range.sh
 
 lint: .venv/.test
 	$(BIN)/ruff check .

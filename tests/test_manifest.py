@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import requires
+from importlib.resources import files
 from pathlib import Path
 
 from npe2 import PluginManifest
@@ -17,6 +18,17 @@ MANIFEST = Path(napari_pixcell.__file__).parent / "napari.yaml"
 def test_the_manifest_is_valid_and_its_functions_exist() -> None:
     manifest = PluginManifest.from_file(MANIFEST)
     manifest.validate_imports()
+
+
+def test_no_reader_claims_tiffs_and_the_icon_exists() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    patterns = [
+        one for reader in manifest.contributions.readers for one in reader.filename_patterns
+    ]
+    assert "*.svs" in patterns and not [one for one in patterns if "tif" in one]
+    package, name = manifest.icon.split(":")
+    assert (files(package) / name).read_text().startswith("<svg")
+    assert len(manifest.categories) >= 3
 
 
 def test_importing_the_package_brings_nothing_heavy() -> None:

@@ -70,6 +70,8 @@ def main() -> None:
         if labels.max() == 0:
             continue
         named = classes_of(image, labels)
+        if not named:
+            continue
         total.update(named.values())
         total[""] += len(np.unique(labels)) - 1 - len(named)
         Image.fromarray(image).save(out / "images" / f"{name}.png", dpi=(25_400 / MPP,) * 2)

@@ -594,6 +594,18 @@ def test_chunks_that_decompress_to_too_much_are_refused(tmp_path: Path, codec: s
         read_cells(folder)
 
 
+def test_a_chunk_of_labels_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    import numcodecs
+
+    folder = tmp_path / "a.zarr"
+    packer = numcodecs.Blosc()
+    zarr.create_array(folder, data=LABELS, chunks=(8, 8), zarr_format=2, compressors=packer)
+    chunk = next(one for one in sorted(folder.glob("[0-9]*")) if one.stat().st_size > 40)
+    chunk.write_bytes(chunk.read_bytes()[:-20])
+    with pytest.raises(PixCellError, match=r"is cut short\. Copy the Zarr again"):
+        read_cells(folder)
+
+
 def changed(path: Path, **values: Any) -> None:
     told = json.loads(path.read_bytes())
     path.write_text(json.dumps(told | values))

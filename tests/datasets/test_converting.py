@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from drawn_dataset import make_dataset
 from huggingface_hub import DatasetCard
+from installed_formats import INSTALLED
 from PIL import Image
 from tifffile import TiffFile
 
 from napari_pixcell.datasets.export import read_record
-from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.formats.about import hub_licence
 from napari_pixcell.datasets.formats.base import Format
 from napari_pixcell.datasets.formats.converting import convert
@@ -60,7 +60,7 @@ def unpacked(out: Path) -> list[Path]:
     return [path for path in out.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_every_image_is_marked_as_synthetic(dataset: Dataset, tmp_path: Path, format: str) -> None:
     convert(dataset, format, tmp_path / "out")
     seeds = []
@@ -85,7 +85,7 @@ def test_every_image_is_marked_as_synthetic(dataset: Dataset, tmp_path: Path, fo
     assert sorted(seeds) == [row["seed"] for row in dataset.rows() if not row["flags"]]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_nothing_names_a_person_or_a_path(dataset: Dataset, tmp_path: Path, format: str) -> None:
     convert(dataset, format, tmp_path / "out", Split(0.3))
     owner = (getpass.getuser() + "\0").encode()  # as a tar would hold it

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import shutil
+import subprocess
 import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -14,12 +18,12 @@ import numpy as np
 import pytest
 import yaml
 from drawn_dataset import labels_of, write_pairs
+from installed_formats import INSTALLED
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from tifffile import TiffFile, imread
 
-from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.formats.converting import convert
 from napari_pixcell.datasets.formats.yolo import rings
 from napari_pixcell.datasets.splits import Split
@@ -33,8 +37,11 @@ from napari_pixcell.datasets.store.dataset import (
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import read_rows
+from napari_pixcell.errors import PixCellError
 
 HEIGHT, WIDTH = 40, 56
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "src/napari_pixcell/datasets/formats", ROOT / "docs/qupath"
 Pairs = dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]  # by their numbers
 
 
@@ -224,6 +231,17 @@ def by_qupath(folder: Path, part: str = "") -> Pairs:
     return pairs
 
 
+def by_spatialdata(folder: Path, part: str = "") -> Pairs:
+    import spatialdata
+
+    pairs = {}
+    for path in (folder / part).glob("*.sdata.zarr"):
+        whole = spatialdata.read_zarr(path)
+        image, cells = whole["tissue"], np.asarray(whole["cells"]).astype(np.int64)
+        pairs[path.name.split(".")[0]] = np.moveaxis(np.asarray(image), 0, -1), cells
+    return pairs
+
+
 def zarr_by_hand(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Read an OME-Zarr as its specification says."""
     import zarr
@@ -267,12 +285,13 @@ READ: dict[str, Callable[..., Pairs]] = {
     "huggingface": by_hugging_face,
     "webdataset": by_webdataset,
     "ome-zarr": by_ome_zarr,
+    "spatialdata": by_spatialdata,
     "qupath": by_qupath,
 }
 UNNUMBERED = ("yolo", "qupath")  # know the order of cells, not their numbers
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_pixels_and_cells_are_preserved(dataset: Dataset, tmp_path: Path, format: str) -> None:
     told: list[tuple[int, int]] = []
     done = convert(dataset, format, tmp_path / "out", on_progress=lambda *at: told.append(at))
@@ -287,7 +306,7 @@ def test_pixels_and_cells_are_preserved(dataset: Dataset, tmp_path: Path, format
     assert done.sentence == ("Wrote 7 pairs to out. Left out 1 flagged or rejected pair.")
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, format: str) -> None:
     done = convert(dataset, format, tmp_path / "out", Split(0.3))
     rows = {row["index"]: row for row in dataset.rows()}
@@ -302,7 +321,7 @@ def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, fo
     assert done.mixed == 7 - sum(done.counts.values()) > 0
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_the_manifest_links_to_the_dataset(dataset: Dataset, tmp_path: Path, format: str) -> None:
     out = tmp_path / "out"
     convert(dataset, format, out, Split(0.3))
@@ -316,6 +335,83 @@ def test_the_manifest_links_to_the_dataset(dataset: Dataset, tmp_path: Path, for
     for words in ("SYNTHETIC", "CC BY-NC-ND", "DEMO", dataset.description.id):
         assert words in readme.read_text()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_qupath_project_lists_its_images_as_qupath_stores_them(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    """The entries that QuPath's DefaultProject reads, and the addresses that it relativizes."""
+    out = tmp_path / "out"
+    convert(dataset, "qupath", out, Split(0.3))
+    project = json.loads((out / "project.qpproj").read_bytes())
+    assert project["version"] == "0.5.0" and not (out / "entries.jsonl").exists()
+    assert project["createTimestamp"] == project["modifyTimestamp"] > 1e12  # ms
+    base, _, name = project["uri"].rpartition("/")
+    assert name == "project.qpproj" and re.fullmatch(r"file:/[A-Z]:/[\w-]+", base)
+    images = project["images"]
+    assert [one["entryID"] for one in images] == sorted({one["entryID"] for one in images})
+    assert project["lastID"] == images[-1]["entryID"]
+    assert {one["imageName"] for one in images} == {
+        path.relative_to(out).as_posix() for path in out.rglob("*.tif")
+    }
+    for one in images:
+        server = one["serverBuilder"]
+        assert server["builderType"] == "uri" and server["args"] == []
+        assert server["providerClassName"].endswith(".BioFormatsServerBuilder")
+        assert server["uri"] == f"{base}/{one['imageName']}"
+        assert uuid.UUID(one["randomizedName"])
+        assert all(isinstance(value, str) for value in one["metadata"].values())
+        stored = out / "data" / str(one["entryID"]) / "server.json"
+        assert json.loads(stored.read_bytes()) == server
+        assert (out / one["imageName"]).with_suffix(".geojson").is_file()
+    script = (out / "scripts" / "import_cells.groovy").read_text()
+    assert 'replaceAll(/\\.tif$/, ".geojson")' in script
+
+
+def test_spatialdata_measures_each_cell_in_micrometres(dataset: Dataset, tmp_path: Path) -> None:
+    spatialdata = pytest.importorskip("spatialdata")
+    from spatialdata.transformations import get_transformation
+
+    convert(dataset, "spatialdata", tmp_path / "out")
+    path = tmp_path / "out" / "000000.sdata.zarr"
+    whole = spatialdata.read_zarr(path)
+    for name in ("tissue", "cells"):
+        scale = get_transformation(whole[name], "micrometer")
+        assert scale.to_affine_matrix(("x", "y"), ("x", "y")).diagonal().tolist() == [0.5, 0.5, 1]
+    table, labels = whole["measurements"], difficult_labels(0)
+    assert table.obs["cell"].tolist() == np.unique(labels)[1:].tolist()
+    row, column = np.nonzero(labels == 8)
+    at = table.obs["cell"].tolist().index(8)
+    assert table[at, "area µm²"].X.item() == 21 * 0.25
+    centre = [0.5 * (column.mean() + 0.5), 0.5 * (row.mean() + 0.5)]
+    np.testing.assert_allclose(table.obsm["spatial"][at], centre)
+    red = dataset.image(next(dataset.rows()))[labels == 8][:, 0].mean()
+    assert table[at, "mean red"].X.item() == pytest.approx(red)
+    assert whole.attrs["synthetic"] and whole.attrs["napari-pixcell"]["request"]
+
+
+@pytest.mark.skipif(find_spec("spatialdata") is not None, reason="its library is installed")
+def test_spatialdata_needs_its_extra(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match=r"Install it: pip install .*\[spatialdata\]"):
+        convert(dataset, "spatialdata", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["import_cells", "generate_region"])
+def test_groovy_scripts_compile(name: str) -> None:
+    """Their syntax, without the classes of QuPath that they name."""
+    java, groovy = (shutil.which(name) for name in ("java", "groovy"))
+    if java is None or groovy is None:
+        pytest.skip("Groovy is not installed")
+    [path] = [one for place in SCRIPTS for one in place.glob(f"{name}.groovy")]
+    checker = (
+        "import org.codehaus.groovy.control.*; def unit = new CompilationUnit(); "
+        "unit.addSource(new File(args[0])); unit.compile(Phases.CONVERSION)"
+    )
+    home = {"JAVA_HOME": os.environ.get("JAVA_HOME", str(Path(java).resolve().parents[1]))}
+    command = [groovy, "-e", checker, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | home)
+    assert done.returncode == 0, done.stderr[:2000]
 
 
 def test_ultralytics_draws_exactly_the_cells_of_a_yolo_dataset() -> None:

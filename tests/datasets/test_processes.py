@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import shared_work
 from drawn_dataset import make_dataset
+from installed_formats import INSTALLED
 
-from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.formats.converting import begin_pairs, convert
 from napari_pixcell.datasets.processes import MOST_WORKERS, Processes, worker_count
 from napari_pixcell.datasets.report.writing import write_report
@@ -124,7 +124,7 @@ def test_a_conversion_is_the_same_by_two_processes(
     assert told == [(n, total) for n in range(1, total + 1)]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", INSTALLED)
 def test_pairs_may_be_written_again_by_another_process(
     dataset: Dataset, tmp_path: Path, format: str
 ) -> None:

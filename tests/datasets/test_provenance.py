@@ -107,12 +107,13 @@ def test_a_dataset_and_its_report_identify_nobody(made: Path) -> None:
 
 
 def test_converted_datasets_identify_nobody(made: Path, tmp_path: Path) -> None:
-    from napari_pixcell.datasets.formats import FORMATS
+    from installed_formats import INSTALLED
+
     from napari_pixcell.datasets.formats.converting import convert
 
     dataset = Dataset(made)
     decide(made, {row["index"]: "accepted" for row in dataset.rows()})
-    for name in FORMATS:
+    for name in INSTALLED:
         convert(dataset, name, tmp_path / name)
         assert sum(path.stat().st_size for path in (tmp_path / name).rglob("*")) > 100_000
     assert found_in(tmp_path) == []

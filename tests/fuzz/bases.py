@@ -44,6 +44,18 @@ def make_slides(folder: Path) -> None:
     picture.save(folder / "picture.jp2")
 
 
+def make_zarr_slides(folder: Path) -> None:
+    from numcodecs import Blosc
+    from ome_zarr_slides import write_ome_zarr
+    from pictures import tissue
+
+    rgb = tissue(300)
+    write_ome_zarr(folder / "old.zarr", rgb, 2, levels=2, compressors=Blosc())
+    write_ome_zarr(folder / "new.zarr", rgb, 3, levels=2, axes="tczyx")
+    chunks = {"chunks": (3, 64, 64), "shards": (3, 128, 128)}
+    write_ome_zarr(folder / "sharded.zarr", rgb, 3, levels=2, **chunks)
+
+
 def make_layouts(folder: Path) -> None:
     import tifffile
     from drawn_dataset import labels_of

@@ -401,6 +401,7 @@ def nothing(*_: object) -> None:
 
 READERS: dict[str, Reader] = {
     "slides": Reader(bases.make_slides, read_slide),
+    "zarr slides": Reader(bases.make_zarr_slides, read_slide),
     "layouts": Reader(bases.make_layouts, read_layout),
     "records": Reader(bases.make_records, read_record),
     "recipes": Reader(bases.make_recipes, read_recipe),

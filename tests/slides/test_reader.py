@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from ome_zarr_slides import write_ome_zarr
 
 import napari_pixcell
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region, placement
-from napari_pixcell.slides.reader import get_reader
+from napari_pixcell.slides.reader import get_reader, get_zarr_reader
 from napari_pixcell.slides.region import region_to_world, world_to_region
 from napari_pixcell.slides.samples import CMU1_SHA256, fetch_cmu1
 from napari_pixcell.slides.write import write_pyramid
+
+TISSUE = np.random.default_rng(3).integers(120, 240, (300, 400, 3), np.uint8)
 
 
 def layer_of(data):
@@ -73,8 +76,28 @@ def test_the_reader_accepts_all_vendor_formats() -> None:
     manifest = Path(napari_pixcell.__file__).parent / "napari.yaml"
     readers = yaml.safe_load(manifest.read_text())["contributions"]["readers"]
     (reader,) = (r for r in readers if r["command"] == "napari-pixcell.read_slide")
-    formats = {"svs", "ndpi", "mrxs", "scn", "bif", "vms", "vmu", "svslide", "dcm", "tif", "tiff"}
-    assert {f"*.{name}" for name in formats} <= set(reader["filename_patterns"])
+    formats = {"svs", "ndpi", "mrxs", "scn", "bif", "vms", "vmu", "svslide", "dcm"}
+    assert {f"*.{name}" for name in formats} == set(reader["filename_patterns"])
+
+
+def test_ome_zarr_folders_are_read_or_left_to_other_readers(tmp_path) -> None:
+    path = write_ome_zarr(tmp_path / "a.zarr", TISSUE)
+    read = get_zarr_reader(str(path))
+    assert read is not None
+    [(levels, options, kind)] = read(str(path))
+    assert (options["scale"], options["multiscale"], kind) == ((0.25, 0.25), True, "image")
+    assert [level.shape for level in levels] == [(300, 400, 3), (150, 200, 3), (75, 100, 3)]
+    options["metadata"]["napari_pixcell"]["slide"].close()
+    grey = write_ome_zarr(tmp_path / "grey.zarr", TISSUE[..., :1], levels=1)
+    (tmp_path / "folder").mkdir()
+    for other in (grey, tmp_path / "folder", tmp_path / "missing.zarr"):
+        assert get_zarr_reader(str(other)) is None
+    assert get_zarr_reader([str(path), str(path)]) is None
+    (path / "zarr.json").write_text("{")
+    read = get_zarr_reader(str(path))
+    assert read is not None  # so that the error says what is wrong
+    with pytest.raises(PixCellError, match="not valid JSON"):
+        read(str(path))
 
 
 def test_opening_a_damaged_slide_in_napari_explains_the_error(tmp_path) -> None:

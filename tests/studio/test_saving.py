@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ome_zarr_slides import write_ome_zarr
 from pictures import tissue
 from scripted import ScriptedClient
 from settling import settled
@@ -161,6 +162,25 @@ def test_another_class_of_a_cell_is_saved(start: Start, slide_file: Path) -> Non
     again.restoring.open(folder)
     settled(again)
     assert again.regions.active.classes == {70_000: "stroma"}
+
+
+def test_a_session_finds_its_ome_zarr_after_both_were_moved(start: Start, tmp_path: Path) -> None:
+    slide = write_ome_zarr(tmp_path / "here" / "case 7.ome.zarr", tissue(800), levels=1)
+    session = start(slide)
+    session.regions.add((300, 300))
+    folder = saved(session)
+    assert folder == slide.with_name("case 7.pixcell")
+    closed(session)
+    there = (tmp_path / "here").rename(tmp_path / "there")
+
+    again = start()
+    again.restoring.open(there / folder.name)
+    settled(again)
+    assert not again.notices.problems
+    assert again.slides.current.path == there / slide.name
+    assert [item.region for item in again.regions.current] == [
+        item.region for item in session.regions.current
+    ]
 
 
 def test_waiting_jobs_are_left_out_when_other_weights_embedded_their_styles(

@@ -23,6 +23,7 @@ from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
 from napari_pixcell.ui.results.panel import ResultsPanel
+from napari_pixcell.ui.viewers import camera_of
 from napari_pixcell.worker.client import WorkerClient
 
 SIZE = 1000, 600  # small, since the CPU renders every pixel
@@ -105,7 +106,7 @@ def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
     groups = (
         viewer.layers.events,
         viewer.layers.selection.events,
-        viewer.scene.camera.events,
+        camera_of(viewer).events,
         viewer.dims.events,
         viewer.events,
     )
@@ -135,14 +136,16 @@ def own_context() -> Iterator[None]:
 
     By default it frees them in the current context, after which Mesa may crash.
     """
-    clean = VispyCanvas._clean_and_update_scenegraph
+    name = "_clean_and_update_scenegraph"  # of napari 0.7 and later
+    name = name if hasattr(VispyCanvas, name) else "_remove_layer"
+    clean = getattr(VispyCanvas, name)
 
-    def clean_there(canvas: VispyCanvas) -> None:
+    def clean_there(canvas: VispyCanvas, *event: Any) -> None:
         canvas.native.makeCurrent()
-        clean(canvas)
+        clean(canvas, *event)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(VispyCanvas, "_clean_and_update_scenegraph", clean_there)
+        patch.setattr(VispyCanvas, name, clean_there)
         yield
 
 

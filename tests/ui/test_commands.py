@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from napari._app_model import get_app_model
 from npe2 import PluginManifest
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 import napari_pixcell
 from napari_pixcell.ui import commands
@@ -37,6 +37,21 @@ def test_the_manifest_lists_every_command_under_its_title(viewer) -> None:
     assert {f"napari-pixcell.{name}" for name in titles} <= palette
 
 
+def test_menus_show_their_commands_in_submenus_of_the_studio(viewer) -> None:
+    menus = get_app_model().menus
+    for menu, commands_of in (
+        ("napari/file/io_utilities", "files"),
+        ("napari/file/new_layer", "new_layer"),
+        *((f"napari/layers/{one}", one) for one in ("annotate", "segment", "visualize", "measure")),
+    ):
+        inner = [item.submenu for item in menus.get_menu(menu) if hasattr(item, "submenu")]
+        assert f"napari-pixcell/{commands_of}" in inner
+        items = menus.get_menu(f"napari-pixcell/{commands_of}")
+        assert items and {item.command.id for item in items} <= {
+            f"napari-pixcell.{name}" for name in ACTIONS
+        }
+
+
 def test_each_tool_has_a_command_and_a_key_in_the_words_of_the_toolbar(ready) -> None:
     for name, button in ready.layout_.tools.buttons.items():
         assert ACTIONS[name].title.startswith(f"{button.text()}: ")
@@ -55,6 +70,8 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("", False))
     for command in ACTIONS:
         run(command)
     qtbot.wait(60)

@@ -43,6 +43,8 @@ def embed(options: cli.Options) -> cli.Result:
     if options.save_as is not None:
         checked_name(options.save_as)  # before anything is computed
     if options.region is None:
+        if isinstance(options.slide, str):
+            raise PixCellError("A slide on the network is not embedded as a whole. Add --region.")
         chosen = whole_picture(options.slide, get_family(options.family), options.mpp)
     else:
         chosen = chosen_region(options)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.region import chosen_slide
 
 
 @cli.command("info", cli.SLIDE, cli.mpp(), cli.examples("info sample", "info sample --json"))
 def info(options: cli.Options) -> cli.Result:
     """Show the size and pixel size of a slide."""
-    from napari_pixcell.slides import open_slide
-
-    slide = open_slide(options.slide, mpp=options.mpp)
+    slide = chosen_slide(options)
     height, width = slide.shape
     note = {"note": slide.note} if slide.note and slide.mpp is None else {}
     return note | {

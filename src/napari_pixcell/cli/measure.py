@@ -8,7 +8,13 @@ from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, export_name, warn_if_corrupt
+from napari_pixcell.cli.region import (
+    ChosenRegion,
+    chosen_region,
+    chosen_slide,
+    export_name,
+    warn_if_corrupt,
+)
 from napari_pixcell.cli.running import check_folder_of
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
@@ -74,9 +80,7 @@ def measure(options: cli.Options) -> cli.Result:
 
 
 def _whole_image(options: cli.Options) -> ChosenRegion:
-    from napari_pixcell.slides import open_slide
-
-    family, slide = get_family(options.family), open_slide(options.slide, mpp=options.mpp)
+    family, slide = get_family(options.family), chosen_slide(options)
     if slide.mpp is None:
         slide = slide.with_mpp(family.mpp)
         note(f"“{slide.name}” states no pixel size; {family.mpp:g} µm/px is assumed.")

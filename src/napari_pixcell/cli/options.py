@@ -13,6 +13,7 @@ from napari_pixcell.cli.exit_codes import ExitCode
 from napari_pixcell.cli.messages import note
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, COLOUR_MATCHES
+from napari_pixcell.slides.remote import slide_location
 
 Options = argparse.Namespace  # as parsed
 Result = dict[str, Any]
@@ -146,13 +147,16 @@ def flag(name: str, words: str, **settings: Any) -> Option:
     return argument(name, action="store_true", help=words, **settings)
 
 
-def slide_path(text: str) -> Path:
-    """Return the path of a slide: that of the bundled one for “sample”, if no file is called so."""
+def slide_path(text: str) -> Path | str:
+    """Return the path or address of a slide.
+
+    “sample” is the bundled one, if no file is called so.
+    """
     if text == SAMPLE and not Path(text).exists():
         from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
         return SAMPLE_SLIDE
-    return Path(text)
+    return slide_location(text)
 
 
 def slide(name: str, words: str, **settings: Any) -> Option:
@@ -180,10 +184,10 @@ DEVICE = argument(
     metavar="cpu|cuda|cuda:N|mps",
     help="where networks run; default: the first GPU, or the CPU if there is none",
 )
-SLIDE = slide("slide", f"a slide, or “{SAMPLE}” for the bundled one")
-SLIDE_OR_IMAGE = slide(
-    "slide", f"a slide, or “{SAMPLE}” for the bundled one; without --region a whole image"
-)
+NETWORK = flag("--allow-network", "read a slide whose address was given; nothing is sent to it")
+WHICH = f"a slide, the address of an OME-Zarr, or “{SAMPLE}” for the bundled slide"
+SLIDE = together(slide("slide", WHICH), NETWORK)
+SLIDE_OR_IMAGE = together(slide("slide", f"{WHICH}; without --region a whole image"), NETWORK)
 DATASET = path("folder", "DIR", "folder of the dataset")
 FAMILY = argument(
     "--family",

@@ -19,6 +19,20 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 
+def chosen_slide(options: argparse.Namespace) -> Slide:
+    """Open the slide of ``SLIDE``, ``--mpp`` and ``--allow-network``.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be read, or is an address that was not allowed.
+    """
+    from napari_pixcell.slides import open_slide
+
+    allowed = getattr(options, "allow_network", False)
+    return open_slide(options.slide, mpp=options.mpp, allow_network=allowed)
+
+
 def chosen_region(options: argparse.Namespace, family: Family | None = None) -> ChosenRegion:
     """Open the slide and return the region, snapped to whole pixels and at least one tile.
 
@@ -27,10 +41,7 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
     PixCellError
         If the slide cannot be read or has no pixel size, or the region does not fit it.
     """
-    from napari_pixcell.slides import open_slide
-
-    family = family or get_family(options.family)
-    slide = open_slide(options.slide, mpp=options.mpp)
+    family, slide = family or get_family(options.family), chosen_slide(options)
     asked = Region.parse(options.region)
     return ChosenRegion.fitted(family, slide, asked, export_name(options, slide))
 

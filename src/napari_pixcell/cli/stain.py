@@ -7,7 +7,7 @@ import argparse
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import chosen_region
+from napari_pixcell.cli.region import chosen_region, chosen_slide
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.chosen_region import stain_of_region
 from napari_pixcell.engine.request_values import FROM_NOISE, GenerateRequest
@@ -74,9 +74,7 @@ def stain(options: cli.Options) -> cli.Result:
 
 
 def _request(options: cli.Options, family: Family, strength: float) -> GenerateRequest:
-    from napari_pixcell.slides import open_slide
-
-    asked, mpp = Region.parse(options.region), open_slide(options.slide, mpp=options.mpp).mpp
+    asked, mpp = Region.parse(options.region), chosen_slide(options).mpp
     if mpp is not None and (problem := why_too_small(asked, mpp, family, "The region")):
         raise PixCellError(f"{problem}. Choose a larger region.")
     if options.layout is not None and not family.takes_layout:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.slides.zarr_content import zarr_key
+
 CHUNK = 65536  # bytes at each end of a file
 WHOLE = 4 * 2**20  # bytes of a file that is read whole
 PART, PARTS = 16384, 96  # bytes and number of the parts of a larger file
@@ -24,8 +26,11 @@ def content_key(path: Path) -> str:
     """Return a fingerprint of a file's size and content: 32 hexadecimal digits.
 
     Of a large file, both ends and many parts between them are read: slides of one scanner may
-    share their size and their white margins. It survives moves and copies and contains no name.
+    share their size and their white margins. Of a Zarr, its metadata and the chunks of its smallest
+    image are read. It survives moves and copies and contains no name.
     """
+    if path.is_dir():
+        return zarr_key(path)
     size = path.stat().st_size
     digest = hashlib.sha256(f"parts {size}".encode())
     with path.open("rb") as file:
@@ -44,6 +49,8 @@ def ends_key(path: Path) -> str:
 
     It tells weights apart, and finds slides in what earlier versions stored.
     """
+    if path.is_dir():
+        return zarr_key(path)  # earlier versions had none
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:

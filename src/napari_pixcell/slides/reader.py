@@ -14,6 +14,7 @@ from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.slides.window import SlideView
+from napari_pixcell.zarr_files import is_zarr
 
 LayerData = tuple[Any, dict[str, Any], str]
 PLAIN = (".tif", ".tiff")
@@ -39,6 +40,24 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
             return None
         except PixCellError:
             pass  # reading says why
+    return read_slide
+
+
+def get_zarr_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return the reader of an OME-Zarr folder, or None to leave it to other readers.
+
+    A Zarr without an RGB image is left to them. One that cannot be opened is not: our reader
+    raises an error that says why.
+    """
+    paths = [path] if isinstance(path, str) else path
+    if len(paths) != 1 or not is_zarr(Path(paths[0])):
+        return None
+    try:
+        open_slide(paths[0]).close()
+    except NoTissueImage:
+        return None
+    except PixCellError:
+        pass  # reading says why
     return read_slide
 
 

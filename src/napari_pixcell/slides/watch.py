@@ -6,12 +6,13 @@ from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import content_key
+from napari_pixcell.slides.zarr_content import zarr_file
 
 Seen = tuple[int, ...]
 
 
 class Watch:
-    """A file as it was when it was opened.
+    """A file, or the folder of a Zarr, as it was when it was opened.
 
     Attributes
     ----------
@@ -46,5 +47,5 @@ class Watch:
 
 
 def _seen(path: Path) -> Seen:
-    found = path.stat()
+    found = zarr_file(path).stat()
     return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns

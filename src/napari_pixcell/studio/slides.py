@@ -10,6 +10,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_pixcell.slides import open_slide
+from napari_pixcell.slides.remote import location_name
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 
@@ -37,13 +38,16 @@ class Slides:
             return "Open a slide first"
         return "" if self.ready else "Set the pixel size first"
 
-    def open(self, path: Path, show: Callable[[Any], object]) -> None:
-        """Open a file in a thread, and pass the slide to ``show``, which makes it the current one.
+    def open(
+        self, path: Path | str, show: Callable[[Any], object], *, allow_network: bool = False
+    ) -> None:
+        """Open a file or an address in a thread, and pass the slide to ``show``.
 
-        A file that cannot be opened is reported, and the current slide stays.
+        That makes it the current one. A file that cannot be opened is reported, and the current
+        slide stays.
         """
         self.notices.say("slide", "")
-        self.opening = path.name
+        self.opening = location_name(path)
 
         def done(slide: Any) -> None:
             self.opening = ""
@@ -54,7 +58,7 @@ class Slides:
             self.opening = ""
             self.notices.say("slide", message)
 
-        self.background.compute(lambda: open_slide(path), done, failed)
+        self.background.compute(lambda: open_slide(path, allow_network=allow_network), done, failed)
 
     def set(self, slide: Any, key: str = "") -> None:
         """Work on ``slide``; None for no slide."""

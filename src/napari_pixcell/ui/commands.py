@@ -79,6 +79,9 @@ def _discard(studio: PixCellStudio) -> None:
 
 # By id: the title in the palette, and the path of a button in the studio or a function.
 COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
+    "open_slide": ("Open slide", lambda studio: studio.actions.choose()),
+    "open_zarr": ("Open OME-Zarr folder", lambda studio: studio.actions.choose_zarr()),
+    "open_address": ("Open slide at an address", lambda studio: studio.actions.ask_address()),
     "open_session": ("Open session", lambda studio: studio.actions.open_session()),
     "save_session_as": ("Save session as", _save_session_as),
     "keys": ("Show keys", lambda studio: show_words(studio.window(), KEYS, key_list())),

@@ -10,8 +10,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from napari.settings import get_plugin_settings
-
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import SETTINGS, preference, set_preference
 
@@ -39,6 +37,9 @@ def link(apply: Callable[[str, Any], None], report: Callable[[str], None]) -> Ca
     """
     page = _page()
     if page is None:
+        for name in NAMES.values():
+            if (value := preference(name)) is not None:
+                apply(name, value)
         return lambda: None
     links = []
     for (group, key), name in NAMES.items():
@@ -71,7 +72,12 @@ def link(apply: Callable[[str, Any], None], report: Callable[[str], None]) -> Ca
 
 
 def _page() -> Any | None:
+    from napari import settings
+
+    get = getattr(settings, "get_plugin_settings", None)
+    if get is None:  # napari before 0.9; preferences.json alone is read then
+        return None
     try:
-        return get_plugin_settings(PLUGIN)
+        return get(PLUGIN)
     except KeyError:  # napari does not know the plugin
         return None

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.viewers import camera_of
 
 VARIANTS = 4
 WINDOW = (1590, 980)
@@ -122,14 +123,14 @@ def _main_workflow(
     # Two regions side by side: one shows its layout, the other its variants.
     for offset in (0.62, -0.62):
         centre = height * 0.45, width * 0.45 + offset * tile
-        viewer.scene.camera.center = layer.data_to_world(centre)
-        viewer.scene.camera.zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
+        camera_of(viewer).center = layer.data_to_world(centre)
+        camera_of(viewer).zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
         settle(0.1)
         click(studio.region.add_button)
         _wait(studio, "style", "region", until=lambda: not session.busy)
         click(studio.layout_.segmentation.segment_button)
         _wait(studio, "layout", until=lambda: not session.busy)
-    viewer.scene.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
+    camera_of(viewer).center = layer.data_to_world((height * 0.45, width * 0.45))
 
     studio.generate.count.setValue(variants)
     click(studio.footer.generate_button)

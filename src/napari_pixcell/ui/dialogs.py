@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from napari_pixcell.ui.language import tr
 
@@ -56,6 +57,16 @@ def ask_number(
     number, given = QInputDialog.getDouble(parent, tr(title), tr(words), value, *limits, 4)
     if given:
         act(number)
+
+
+def ask_yes(parent: QWidget, title: str, words: str, button: str, act: Callable[[], Any]) -> None:
+    """Ask whether to act; ``button`` is the text of the button that does."""
+    icon, role = QMessageBox.Icon.Question, QMessageBox.ButtonRole.AcceptRole
+    box = QMessageBox(icon, title, words, QMessageBox.StandardButton.Cancel, parent)
+    yes = box.addButton(button, role)
+    box.buttonClicked.connect(lambda clicked: act() if clicked is yes else None)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
 
 
 def _pass(path: str, act: Callable[[Path], Any]) -> None:

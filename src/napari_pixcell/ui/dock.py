@@ -21,7 +21,7 @@ from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, single_shot
 from napari_pixcell.ui.docked import Docked, Release
-from napari_pixcell.ui.dropping import CanvasDrops
+from napari_pixcell.ui.dropping import CanvasDrops, is_zarr_address
 from napari_pixcell.ui.kept import CAME_BACK, KeptSession, take_kept
 from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
@@ -121,7 +121,7 @@ class PixCellStudio(Docked):
         self.link.at_close(extend_help(napari_viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
-        self._drops = CanvasDrops(napari_viewer, self.take)
+        self._drops = CanvasDrops(napari_viewer, self.take, self.actions.open_address)
         self.link.at_close(self._drops.end)
         self.run(self.session.pump, self.link.close, self.keys.close)
         self.destroyed.connect(self._end)
@@ -222,6 +222,9 @@ class PixCellStudio(Docked):
             if url.isLocalFile():
                 event.acceptProposedAction()
                 self.take(Path(url.toLocalFile()))
+            elif is_zarr_address(url.toString()):
+                event.acceptProposedAction()
+                self.actions.open_address(url.toString())
 
     def take(self, path: Path) -> None:
         """Open a session, features or a slide, or import cells if a slide is open."""

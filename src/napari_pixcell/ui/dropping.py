@@ -1,8 +1,8 @@
 """Files dropped on napari's canvas while the studio is open.
 
 napari asks for a reader wherever two plugins state the same file name pattern. Its own readers
-state those of nearly all slides and all TIFFs. A pattern cannot tell a slide from another TIFF, but
-the file's content can.
+state those of nearly all slides, and those of all TIFFs, which this plugin therefore does not. A
+pattern cannot tell a slide from another TIFF, but the file's content can.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_pixcell.engine.styles.features.file import holds_features
-from napari_pixcell.slides.reader import get_reader
+from napari_pixcell.slides.reader import PLAIN, get_reader, get_zarr_reader
+from napari_pixcell.slides.remote import is_url, location_name
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.ui.docked import PLUGIN
 
@@ -29,11 +30,12 @@ ASKED = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier
 
 
 class CanvasDrops(QObject):
-    """Reads dropped files for which napari would ask whether it or this plugin shall read them.
+    """Reads dropped files that either napari or this plugin can read.
 
-    Slides, sessions and files of features go to the studio, all others to napari. A reader that the
-    user has set in napari's preferences is used, and napari still asks where further plugins read a
-    file.
+    Slides, sessions and files of features go to the studio, all others to napari. The address of
+    an OME-Zarr goes to the studio too, which asks before it reads from the network. A reader that
+    the user has set in napari's preferences is used, and napari still asks where further plugins
+    read a file.
 
     Parameters
     ----------
@@ -41,11 +43,15 @@ class CanvasDrops(QObject):
         Reads what is no slide.
     take : callable
         Receives the path of each slide, session or file of features.
+    take_address : callable
+        Receives the address of an OME-Zarr.
     """
 
-    def __init__(self, viewer: Viewer, take: Callable[[Path], None]) -> None:
+    def __init__(
+        self, viewer: Viewer, take: Callable[[Path], None], take_address: Callable[[str], None]
+    ) -> None:
         super().__init__()
-        self._viewer, self._take = viewer, take
+        self._viewer, self._take, self._take_address = viewer, take, take_address
         self._watched: list[QWidget] = []
 
     def watch(self, window: QWidget) -> None:
@@ -68,10 +74,14 @@ class CanvasDrops(QObject):
         if not isinstance(event, QDropEvent) or event.type() != QEvent.Type.Drop:
             return False
         urls = event.mimeData().urls()
+        if len(urls) == 1 and is_zarr_address(urls[0].toString()):
+            event.acceptProposedAction()
+            self._take_address(urls[0].toString())
+            return True
         paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
         if not paths or len(paths) < len(urls) or event.modifiers() & ASKED:
             return False
-        if not all(holds_features(path) or asked_for(path) for path in paths):
+        if not all(holds_features(path) or is_undecided(path) for path in paths):
             return False
         event.acceptProposedAction()
         for path in paths:
@@ -82,13 +92,25 @@ class CanvasDrops(QObject):
         return True
 
 
-def asked_for(path: Path) -> bool:
-    """Whether napari would ask which of its own readers and this plugin's shall read a file."""
+def is_zarr_address(text: str) -> bool:
+    """Whether a text is the address of a Zarr on a server."""
+    return is_url(text) and location_name(text).lower().endswith(".zarr")
+
+
+def is_undecided(path: Path) -> bool:
+    """Whether napari's readers and this plugin's can read a file, no others, and none is preferred.
+
+    napari would ask for a reader, or read a TIFF itself.
+    """
     readers = PluginManager.instance().iter_compatible_readers([str(path)])
-    both = {reader.plugin_name for reader in readers} == {BUILTIN, PLUGIN}
+    plugins = {reader.plugin_name for reader in readers}
+    ours = PLUGIN in plugins or path.suffix.lower() in PLAIN
+    both = ours and plugins | {PLUGIN} == {BUILTIN, PLUGIN} and BUILTIN in plugins
     return both and get_preferred_reader(str(path)) is None
 
 
 def is_ours(path: Path) -> bool:
     """Whether this plugin reads a file or folder; see the readers for which it refuses."""
-    return is_session(path) if path.is_dir() else get_reader(str(path)) is not None
+    if path.is_dir():
+        return is_session(path) or get_zarr_reader(str(path)) is not None
+    return get_reader(str(path)) is not None

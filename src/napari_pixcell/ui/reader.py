@@ -10,13 +10,24 @@ from napari_pixcell.slides import reader
 from napari_pixcell.slides.reader import LayerData
 from napari_pixcell.studio.saving.folder import is_session
 
+SlideReader = Callable[[Any], list[LayerData]]
 
-def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+
+def get_reader(path: str | list[str]) -> SlideReader | None:
     """Return a reader whose layers sharpen as their tiles are decoded, or None.
 
     See :func:`napari_pixcell.slides.reader.get_reader`.
     """
-    read = reader.get_reader(path)
+    return _watched(reader.get_reader(path))
+
+
+def get_zarr_reader(path: str | list[str]) -> SlideReader | None:
+    """Return the reader of an OME-Zarr folder, or None if it holds no RGB image of a slide."""
+    return _watched(reader.get_zarr_reader(path))
+
+
+def _watched(read: SlideReader | None) -> SlideReader | None:
+    """Return a reader whose layers sharpen as their tiles are decoded."""
     if read is None:
         return None
 

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
+from napari_pixcell.slides.remote import host_of, is_url, location_name
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.saving.folder import SUFFIX
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.dialogs import ask_file, ask_folder, ask_number, ask_target
+from napari_pixcell.ui.dialogs import (
+    ask_file,
+    ask_folder,
+    ask_name,
+    ask_number,
+    ask_target,
+    ask_yes,
+)
 from napari_pixcell.ui.layers.link import LayerLink
 
 if TYPE_CHECKING:
@@ -19,7 +27,12 @@ if TYPE_CHECKING:
 MPP_RANGE = 0.01, 20.0  # µm/px
 FILES = (
     "Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
-    " *.png *.jpg *.jpeg);;All files (*)"
+    " *.png *.jpg *.jpeg zarr.json .zattrs);;All files (*)"
+)
+NO_ADDRESS = "This is not an address. Enter one that starts with https:// or http://."
+READ = (
+    "Read “{name}” from {host}? Only the parts that you look at are fetched, and nothing is sent "
+    "but requests for them."
 )
 FEATURES = "Features of patches (*.h5 *.hdf5);;All files (*)"
 
@@ -39,6 +52,28 @@ class SlideActions:
     def open(self, path: Path) -> None:
         """Open a slide, which then lies over the others."""
         self.session.slides.open(path, self.link.add_slide)
+
+    def choose_zarr(self) -> None:
+        ask_folder(self.parent, "Open OME-Zarr (folder ending in .zarr)", self.open)
+
+    def ask_address(self) -> None:
+        """Ask for the address of an OME-Zarr on a server."""
+        ask_name(self.parent, "Open slide at an address", "https://", self.open_address)
+
+    def open_address(self, address: str) -> None:
+        """Open an OME-Zarr on a server, once the user allows to read from there."""
+        address = address.strip()
+        if not is_url(address):
+            self.session.notices.say("slide", NO_ADDRESS)
+            return
+        host, name = host_of(address), location_name(address)
+        ask_yes(
+            self.parent,
+            "Read from the network",
+            READ.format(name=name, host=host),
+            f"Read from {host}",
+            lambda: self.session.slides.open(address, self.link.add_slide, allow_network=True),
+        )
 
     def choose_features(self) -> None:
         ask_file(self.parent, "Styles from features", FEATURES, self.session.features.open)

@@ -16,9 +16,10 @@ from napari_pixcell.cells.reading.plain import coding_of, head_of
 from napari_pixcell.cells.reading.polygon_text import is_outline, is_yolo, read_outlines, read_yolo
 from napari_pixcell.cells.reading.vertex_tables import is_vertex_table, read_vertex_csv
 from napari_pixcell.cells.reading.xml_events import START, elements
-from napari_pixcell.cells.reading.zarr_labels import is_zarr, read_zarr
+from napari_pixcell.cells.reading.zarr_labels import read_zarr
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import reading
+from napari_pixcell.zarr_files import is_zarr, zarr_folder
 
 PARQUET, MATLAB_5 = b"PAR1", b"MATLAB 5.0"
 TEXTS = (".txt", ".csv", ".tsv")
@@ -80,7 +81,7 @@ def read_foreign(path: Path, image: str = "", split_touching: bool = False) -> C
         If the file is damaged, or of a format that is known but not read.
     """
     with reading(path.name, "Export it again."):
-        if is_zarr(path):
+        if is_zarr(zarr_folder(path)):
             return read_zarr(path, split_touching)
         if not path.is_file():
             return None

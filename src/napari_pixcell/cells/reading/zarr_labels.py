@@ -12,21 +12,20 @@ from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.label_arrays import cells_of
 from napari_pixcell.cells.reading.zarr_chunks import check_chunks
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.untrusted import check_array, path_inside, read_json
+from napari_pixcell.untrusted import path_inside, read_json
+from napari_pixcell.zarr_files import (
+    GROUP_FILES,
+    ArrayFacts,
+    attributes_of,
+    axes_of,
+    checked_array,
+    is_zarr,
+    pixel_sizes,
+    zarr_folder,
+)
 
-FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 MOST_BYTES = 400_000_000  # of a level that is read, such as 10,000² px; coarser ones serve then
-MOST_CHUNK = 256 * 2**20  # bytes
-MICRONS = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4}
-# Others, such as pickle, may run code.
-SAFE = "bytes blosc zstd gzip zlib lz4 crc32c transpose shuffle sharding_indexed".split()
 COARSER = "read at a coarser level, because finer ones are too large"
-
-
-def is_zarr(path: Path) -> bool:
-    """True if a path is a Zarr group or array, or the file of one that describes it."""
-    folder = path.parent if path.name in FILES else path
-    return folder.is_dir() and any((folder / name).is_file() for name in FILES)
 
 
 def read_zarr(path: Path, split_touching: bool = False) -> CellsFile:
@@ -42,7 +41,7 @@ def read_zarr(path: Path, split_touching: bool = False) -> CellsFile:
     PixCellError
         If there is no label image, or several.
     """
-    folder = path.parent if path.name in FILES else path
+    folder = zarr_folder(path)
     name = folder.name
     if _is_array(folder):
         return cells_of(name, _read(name, folder, ""), split_touching=split_touching)
@@ -50,7 +49,7 @@ def read_zarr(path: Path, split_touching: bool = False) -> CellsFile:
     scales = _about(folder).get("multiscales")
     if not isinstance(scales, list) or not scales or not isinstance(scales[0], dict):
         raise PixCellError(f"“{name}” has no label image. Choose the folder of its labels.")
-    axes = "".join(_text(one).lower()[:1] for one in scales[0].get("axes") or ())
+    axes = axes_of(scales[0])
     level = _level(name, folder, scales[0])
     place = folder / level["path"]
     values = _read(name, place, axes)
@@ -100,10 +99,7 @@ def _described(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _about(folder: Path) -> dict[str, Any]:
     """Return the attributes of a group, of either version."""
-    told = _described(folder, ("zarr.json", ".zattrs"))
-    told = told.get("attributes", {}) if "zarr_format" in told else told
-    inner = told.get("ome", told) if isinstance(told, dict) else {}
-    return inner if isinstance(inner, dict) else {}
+    return attributes_of(_described(folder, GROUP_FILES))
 
 
 def _is_array(folder: Path) -> bool:
@@ -116,8 +112,8 @@ def _level(name: str, folder: Path, scales: dict[str, Any]) -> dict[str, Any]:
     levels = scales.get("datasets")
     for level in levels if isinstance(levels, list) else []:
         place = path_inside(folder, level["path"], "path of a level")
-        shape, dtype, *_ = _checked(name, place)
-        if prod(shape) * dtype.itemsize <= MOST_BYTES:
+        found = _checked(name, place)
+        if prod(found.shape) * found.dtype.itemsize <= MOST_BYTES:
             return dict(level)
     raise PixCellError(
         f"No level of “{name}” has at most {MOST_BYTES / 1e6:,.0f} MB. Export a level at a lower "
@@ -125,61 +121,24 @@ def _level(name: str, folder: Path, scales: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], np.dtype[Any], int, list[str]]:
-    """Return shape and type of an array that is safe to read, a chunk's bytes, and the codecs."""
+def _checked(name: str, folder: Path) -> ArrayFacts:
+    """Return what an array is, if it is safe to read."""
     told = _described(folder, ("zarr.json", ".zarray"))
-    codecs = told.get("codecs") or [told.get("compressor"), *(told.get("filters") or ())]
-    found = _checked_codecs(name, codecs)
-    grid = told.get("chunk_grid") or {}
-    chunks = told.get("chunks") or grid.get("configuration", {}).get("chunk_shape")
-    kind = told.get("data_type", told.get("dtype"))
-    try:
-        dtype = np.dtype(kind)
-        if dtype.kind not in "biuf":
-            raise ValueError("not numbers")
-        check_array(chunks, dtype, MOST_CHUNK)
-        shape = check_array(told.get("shape"), dtype, 2**62)
-    except (TypeError, ValueError) as error:
-        raise PixCellError(
-            f"“{folder.name}” of “{name}” is not a label image: {str(error)[:80]}. Export it again."
-        ) from error
-    if min(chunks, default=1) < 1 or len(chunks) != len(shape):
-        raise PixCellError(f"The chunks of “{name}” do not match its shape. Export it again.")
-    return shape, dtype, prod(chunks) * dtype.itemsize, found
-
-
-def _checked_codecs(name: str, codecs: Any) -> list[str]:
-    """Return the names of codecs, inner ones included, that are safe."""
-    found: list[str] = []
-    for codec in codecs if isinstance(codecs, list) else []:
-        if codec is None:
-            continue
-        kind = codec.get("name", codec.get("id"))
-        if kind not in SAFE:
-            raise PixCellError(
-                f"“{name}” is encoded by “{str(kind)[:40]}”, which is not read because it is "
-                "unusual. Save it again with zstd or blosc."
-            )
-        inner = codec.get("configuration")
-        inner = inner if isinstance(inner, dict) else {}
-        check_array(inner.get("chunk_shape", []), np.int64, MOST_CHUNK)
-        found.append(kind)
-        found += _checked_codecs(name, inner.get("codecs"))
-        found += _checked_codecs(name, inner.get("index_codecs"))
-    return found
+    return checked_array(name, folder.name, told, "a label image")
 
 
 def _read(name: str, folder: Path, axes: str) -> Any:
     """Return the rows and columns of an array, (height, width)."""
     import zarr
 
-    shape, dtype, size, codecs = _checked(name, folder)
-    if prod(shape) * dtype.itemsize > MOST_BYTES:
+    found = _checked(name, folder)
+    shape = found.shape
+    if prod(shape) * found.dtype.itemsize > MOST_BYTES:
         raise PixCellError(
             f"“{name}” has more than {MOST_BYTES / 1e6:,.0f} MB. Export a level at a lower "
             "resolution, or the outlines as GeoJSON."
         )
-    check_chunks(name, folder, size, codecs)
+    check_chunks(name, folder, found.chunk_bytes, found.codecs)
     values = np.asarray(zarr.open_array(folder, mode="r")[...])
     flat = [
         place for place, n in enumerate(shape) if n == 1 and axes[place : place + 1] not in "yx"
@@ -191,25 +150,7 @@ def _read(name: str, folder: Path, axes: str) -> Any:
 
 def _mpp(scales: dict[str, Any], level: dict[str, Any], axes: str) -> float | None:
     """Return the pixel size in µm of a level, or None if it is unknown or not square."""
-    sizes = []
-    described = scales.get("axes") or []
-    for axis in "yx":
-        place = axes.find(axis)
-        if place < 0 or not isinstance(described[place], dict):
-            return None
-        size = MICRONS.get(str(described[place].get("unit")).lower(), 0.0)
-        for one in (*_list(level), *_list(scales)):
-            if isinstance(one, dict) and one.get("type") == "scale":
-                size *= float(one["scale"][place])
-        sizes.append(size)
-    usable = 0.01 <= sizes[0] <= 50 and abs(sizes[1] / sizes[0] - 1) < 0.01
-    return sizes[0] if usable else None
-
-
-def _list(value: dict[str, Any]) -> list[Any]:
-    found = value.get("coordinateTransformations")
-    return found if isinstance(found, list) else []
-
-
-def _text(axis: Any) -> str:
-    return str(axis.get("name", "")) if isinstance(axis, dict) else str(axis)
+    x, y = pixel_sizes(scales, level, axes)
+    if x is None or y is None:
+        return None
+    return y if 0.01 <= y <= 50 and abs(x / y - 1) < 0.01 else None

@@ -9,7 +9,8 @@ FORMATS = {
     "huggingface": "Hugging Face imagefolder: images, masks and a dataset card",
     "webdataset": "WebDataset: tar files of 1,000 pairs each",
     "ome-zarr": "OME-Zarr 0.5: images with their labels",
-    "qupath": "QuPath: TIFF images, and their cells as GeoJSON",
+    "spatialdata": "SpatialData: images, labels, and a table of each cell's measurements",
+    "qupath": "QuPath project: TIFF images, and their cells as GeoJSON",
 }
 
 __all__ = ["FORMATS"]

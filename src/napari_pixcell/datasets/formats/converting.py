@@ -18,8 +18,10 @@ from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
 from napari_pixcell.datasets.formats.coco import Coco
 from napari_pixcell.datasets.formats.loaders import HuggingFace, WebDataset
 from napari_pixcell.datasets.formats.ome_zarr import OmeZarr
+from napari_pixcell.datasets.formats.qupath import QuPath
 from napari_pixcell.datasets.formats.selection import PairTask, Selection
-from napari_pixcell.datasets.formats.tiff import Cellpose, QuPath, StarDist
+from napari_pixcell.datasets.formats.spatial_data import SpatialDataFormat
+from napari_pixcell.datasets.formats.tiff import Cellpose, StarDist
 from napari_pixcell.datasets.formats.yolo import Yolo
 from napari_pixcell.datasets.processes import Answer, Processes, Work
 from napari_pixcell.datasets.splits import PARTS, Split
@@ -32,8 +34,8 @@ from napari_pixcell.models.families import families
 from napari_pixcell.words import counted
 
 _ALL: tuple[type[Format], ...] = (
-    *(Cellpose, StarDist, Coco, Yolo),
-    *(HuggingFace, WebDataset, OmeZarr, QuPath),
+    *(Cellpose, StarDist, Coco, Yolo, HuggingFace, WebDataset),
+    *(OmeZarr, SpatialDataFormat, QuPath),
 )
 KINDS: dict[str, type[Format]] = {kind.name: kind for kind in _ALL}
 SCHEMA = 1

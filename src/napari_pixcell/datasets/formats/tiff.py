@@ -1,4 +1,4 @@
-"""TIFF images in the folders that Cellpose, StarDist and QuPath read."""
+"""TIFF images in the folders that Cellpose and StarDist read."""
 
 from __future__ import annotations
 
@@ -40,27 +40,3 @@ its mask have the same name. In a mask 0 is background, and each cell has a numb
             "image": self.put(under(pair.part, "images", name), pair.picture(".tif")),
             "mask": self.put(under(pair.part, "masks", name), pair.mask),
         }
-
-
-class QuPath(Format):
-    """``NAME.tif`` and ``NAME.geojson`` side by side."""
-
-    name = "qupath"
-    how = """\
-Add the images to a QuPath project. Open one, and drag the GeoJSON file of the same name onto it to
-import its cells as objects. The images state their pixel size.
-"""
-
-    def add(self, pair: ExportedPair) -> dict[str, str]:
-        """Write a pair."""
-        from napari_pixcell.cells.outlines import outlines_of
-        from napari_pixcell.cells.writing import write_geojson
-
-        stem = under(pair.part, pair.stem)
-        image = self.put(f"{stem}.tif", pair.picture(".tif"))
-        cells, name = (
-            outlines_of(pair.labels, pair.classes),
-            f"{self.facts.description.id} {pair.stem}",
-        )
-        write_geojson(self.folder / f"{stem}.geojson", cells, identity=name)
-        return {"image": image, "outlines": f"{stem}.geojson"}

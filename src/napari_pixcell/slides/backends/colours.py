@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.slides.corrupt import unsupported
-from napari_pixcell.slides.levels import to_rgb8
+from napari_pixcell.slides.levels import Level, to_rgb8
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 NAMES = {5: "CMYK", 8: "CIELAB", 9: "CIELAB", 10: "CIELAB", 32803: "raw camera"}
@@ -18,6 +18,7 @@ JPEGS = (6, 7, 33007, 34892)
 ELECTRONS = (65000, 65001, 65002)  # counts of electrons
 ASSOCIATED, UNASSOCIATED = 1, 2
 DEPTHS = (8, 10, 12, 14, 16)
+BRIGHT = 90  # grey value of the median of a bright field
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,9 @@ def used_bits(largest: int) -> int:
     sample tells.
     """
     return next(bits for bits in DEPTHS if largest < 1 << bits)
+
+
+def is_bright(level: Level) -> bool:
+    """Whether a picture is that of a bright field: its pixels are bright in every channel."""
+    pixels = level.read(0, min(level.shape[0], 1024), 0, min(level.shape[1], 1024))
+    return bool(np.median(pixels.reshape(-1, 3), axis=0).min() > BRIGHT)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.slides.backends.colours import Colours, colours_of, used_bits
+from napari_pixcell.slides.backends.colours import Colours, colours_of, is_bright, used_bits
 from napari_pixcell.slides.backends.directories import read_directories
 from napari_pixcell.slides.backends.pictures import Picture, chosen_picture, no_colour
 from napari_pixcell.slides.backends.segments import Reader
@@ -25,7 +25,6 @@ from napari_pixcell.untrusted import reading
 UNITS = {2: "inch", 3: "cm"}
 PLACES = (0.5, 0.5), (0.3, 0.35), (0.65, 0.7)  # (y, x), where pixels are looked at
 DIFFERENT = 25  # grey values between the means of two pictures that are not the same
-BRIGHT = 90  # grey value of the median of a bright field
 Sizes = tuple[float | None, float | None]
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our error messages replace its log
 
@@ -66,7 +65,7 @@ def _opened(file: Any, path: Path) -> Slide:
         level = reader.level(pages, len(levels), one)
         if sure or _agree(levels[-1], level):
             levels.append(level)
-    if picture.must_be_bright and not _is_bright(levels[-1]):
+    if picture.must_be_bright and not is_bright(levels[-1]):
         raise no_colour(path.name)
     sizes, source = _pixel_size(file, picture, page)
     mpp = plausible(*sizes)
@@ -143,9 +142,3 @@ def _agree(fine: Level, coarse: Level) -> bool:
             means.append(patch.mean(axis=(0, 1)))
         alike.append(float(np.abs(means[0] - means[1]).max()) < DIFFERENT)
     return sum(alike) * 2 > len(alike)
-
-
-def _is_bright(level: Level) -> bool:
-    """Whether a picture is that of a bright field: its pixels are bright in every channel."""
-    pixels = level.read(0, min(level.shape[0], 1024), 0, min(level.shape[1], 1024))
-    return bool(np.median(pixels.reshape(-1, 3), axis=0).min() > BRIGHT)

@@ -61,7 +61,7 @@ class SlideMark:
 
     def is_at(self, path: Path) -> bool:
         try:
-            return path.is_file() and has_content(path, self.content)
+            return path.exists() and has_content(path, self.content)
         except OSError:
             return False
 

@@ -16,6 +16,7 @@ from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.layers.slide import origin, role
+from napari_pixcell.ui.viewers import camera_of, canvas_size
 
 # Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
 ORDER = (
@@ -119,7 +120,7 @@ class LayerStack(QObject):
         """Centre the view on a region, which then fills half of it."""
         layer = self.slide_layer
         if layer is not None and self.session.slides.current.mpp is not None:
-            camera = self.viewer.scene.camera
+            camera = camera_of(self.viewer)
             camera.center = layer.data_to_world(region_centre(region))
             camera.zoom = FILLS / self._share(region) * camera.zoom
 
@@ -128,8 +129,8 @@ class LayerStack(QObject):
         layer = self.slide_layer
         if layer is None or self.session.slides.current.mpp is None:
             return
-        height, width = self.viewer.canvas.size
-        camera = self.viewer.scene.camera
+        height, width = canvas_size(self.viewer)
+        camera = camera_of(self.viewer)
         away = np.subtract(layer.data_to_world(region_centre(region)), camera.center[-2:])
         outside = (np.abs(away) * camera.zoom > np.array([height, width]) / 2).any()
         if outside or self._share(region) < TOO_SMALL:
@@ -138,7 +139,7 @@ class LayerStack(QObject):
     def _share(self, region: Region) -> float:
         """Return how much of the view's height or width a region fills, 1 for all of it."""
         size = np.array([region.height, region.width]) * self.session.slides.current.mpp
-        return float((size * self.viewer.scene.camera.zoom / self.viewer.canvas.size).max())
+        return float((size * camera_of(self.viewer).zoom / canvas_size(self.viewer)).max())
 
     # -- until close ---------------------------------------------------------------------
 

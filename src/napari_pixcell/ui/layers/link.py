@@ -25,6 +25,7 @@ from napari_pixcell.ui.layers.sharpening import awaited, watch
 from napari_pixcell.ui.layers.similar import SimilarLayer
 from napari_pixcell.ui.layers.slide import ROLE, calibrate, is_slide, role, slide_of
 from napari_pixcell.ui.layers.variants import VariantLayers
+from napari_pixcell.ui.viewers import camera_of
 
 CLOSED = "earlier"  # role of the layers that a closed studio leaves in the viewer
 SESSION = "napari_pixcell_session"
@@ -102,7 +103,7 @@ class LayerLink(LayerStack):
         """Return the centre of the view, or of the slide if outside it: (x, y), level-0 pixels."""
         height, width = self.session.slides.current.shape
         if self.slide_layer is not None:
-            y, x = self.slide_layer.world_to_data(self.viewer.scene.camera.center[-2:])[-2:]
+            y, x = self.slide_layer.world_to_data(camera_of(self.viewer).center[-2:])[-2:]
             if 0 <= x < width and 0 <= y < height:
                 return float(x) + 0.5, float(y) + 0.5
         return width / 2, height / 2

@@ -8,6 +8,7 @@ from napari.layers import Layer
 
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.slide import is_slide, role
+from napari_pixcell.ui.viewers import camera_of, fit_to_view
 
 
 @dataclass
@@ -39,7 +40,7 @@ class OneSlide:
 
     def _leave(self, slide: Layer) -> None:
         viewer = self.stack.viewer
-        camera = viewer.scene.camera
+        camera = camera_of(viewer)
         layouts = [one for one in viewer.layers if role(one) == "layout" and one.visible]
         self._views[str(slide.unique_id)] = View(tuple(camera.center), camera.zoom, layouts)
         with self.stack.own():
@@ -56,9 +57,9 @@ class OneSlide:
                 if layer in viewer.layers:
                     layer.visible = True
         if view is not None:
-            viewer.scene.camera.center, viewer.scene.camera.zoom = view.centre, view.zoom
+            camera_of(viewer).center, camera_of(viewer).zoom = view.centre, view.zoom
         elif other:
-            viewer.fit_to_view(layers=[slide])
+            fit_to_view(viewer, [slide])
 
     def _raise(self, slide: Layer) -> None:
         """Move a slide above the user's own layers, and below those of the session."""

@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.compat import isalive
 
-from napari_pixcell.ui.viewers import itself
+from napari_pixcell.ui.viewers import camera_of, itself
 
 DARK = "#0b0e12"  # of the halo, and of the lines on both sides of a frame
 NAME, ACTIVE, OTHER = "#ffffff", "#ffd400", "#ffffff"
@@ -80,7 +80,7 @@ class RegionMarks:
         self._halo.visible = self._text.visible = bool(named) and layer.text.visible
         if not boxes:
             return
-        pixel = 1 / float(self._viewer.scene.camera.zoom)
+        pixel = 1 / float(camera_of(self._viewer).zoom)
         vertices, faces, colours = _frames(boxes, self._active, pixel)
         self._frames.set_data(vertices=vertices, faces=faces, face_colors=colours)
         if named:
@@ -111,14 +111,15 @@ class RegionMarks:
             return False
         self._canvas = canvas.native
         self._layer, self._names, self._active = layer, [], None
-        options = {
+        options: dict[str, Any] = {
             "text": [""],
-            "font_info": visual.font_info,
             "font_size": SIZE,
             "anchor_x": "left",
             "anchor_y": "top",  # vispy's word for letters that stand above their position
             "parent": visual.node,
         }
+        if hasattr(visual, "font_info"):  # napari 0.9 has fonts of its own
+            options["font_info"] = visual.font_info
         self._frames = Mesh(parent=visual.node)
         self._halo = _halo_class()(color=DARK, **options)
         self._text = Text(color=NAME, **options)

@@ -13,6 +13,7 @@ from napari_pixcell.slides.region import AXES, UNITS, region_to_world, world_to_
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.region_marks import ACTIVE, NAME, SIZE, RegionMarks
 from napari_pixcell.ui.layers.slide import ROLE, origin
+from napari_pixcell.ui.viewers import camera_of
 
 PAUSE_MS = 400
 
@@ -27,7 +28,7 @@ class RegionsLayer(SessionLayer):
         self.shown: list[int] = []
         self._moved: set[int] = set()
         self._marks = RegionMarks(stack.viewer)
-        stack.connect_to(stack.viewer.scene.camera.events.zoom, self._marks.follow)
+        stack.connect_to(camera_of(stack.viewer).events.zoom, self._marks.follow)
         stack.at_close(self._marks.end)
         self._pause = stack.timer(PAUSE_MS, self._embed_moved)
         self._soon = stack.timer(0, self._edited)

@@ -8,6 +8,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_pixcell.ui.layers.base import LayerStack
+from napari_pixcell.ui.viewers import camera_of
 
 REACH = 8  # screen px on either side of the line
 
@@ -26,7 +27,7 @@ class SwipeDrag:
         pans = getattr(active, "mode", "pan_zoom") in ("pan_zoom", "select")
         if at is None or not pans or event.button != 1:
             return
-        camera = viewer.scene.camera
+        camera = camera_of(viewer)
         if abs(at - self.swipe.at) > REACH / camera.zoom / self._width():
             return
         panned, camera.mouse_pan = camera.mouse_pan, False

@@ -30,6 +30,7 @@ from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
 from napari_pixcell.ui.review.grid import PairGrid
+from napari_pixcell.ui.viewers import fit_to_view
 from napari_pixcell.ui.widgets import (
     AMBER,
     LIST,
@@ -229,7 +230,7 @@ def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair, judged: bool = Fal
                 extra.colormap = _colormap({None: WRONG})
                 layers.append(_outlined(extra))
     layers.selection.active = chosen if chosen in layers else image
-    viewer.fit_to_view(layers=[image])
+    fit_to_view(viewer, [image])
 
 
 def _outlined(labels: Labels) -> Labels:

@@ -22,6 +22,8 @@ class StudioMenu(QMenu):
         self.session = session
         self.setToolTipsVisible(True)
         self.open_slide_action = self.addAction(tr("Open slide…"), actions.choose)
+        self.zarr_action = self.addAction(tr("Open OME-Zarr folder…"), actions.choose_zarr)
+        self.address_action = self.addAction(tr("Open slide at an address…"), actions.ask_address)
         self.sample_action = self.addAction(tr("Open the sample"), actions.sample)
         self.mpp_action = self.addAction(tr("Correct the pixel size…"), actions.correct_mpp)
         self.features_action = self.addAction(tr("Open features…"), actions.choose_features)
