@@ -77,7 +77,7 @@ def template(node: ast.JoinedStr) -> str:
 def numbered(text: str) -> str:
     """Return a text for ``str.format`` with its places numbered."""
     count = itertools.count()
-    return re.sub(r"\{\}", lambda _: f"{{{next(count)}}}", text)
+    return re.sub(r"\{[a-z_]*\}", lambda _: f"{{{next(count)}}}", text)
 
 
 def collect() -> dict[str, str]:

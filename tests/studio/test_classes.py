@@ -166,3 +166,10 @@ def test_the_request_holds_the_classes(marked: Session, client: ScriptedClient) 
     marked.wait(until=lambda: bool(client.waiting))
     ((request, _),) = client.waiting
     assert request.classes == ClassMap(PALETTE, ((1,), (2,), ()))
+
+
+def test_a_dataset_of_layouts_has_their_classes(marked: Session) -> None:
+    datasets = marked.datasets
+    datasets.choice.styles = datasets.choice.layouts = "regions"
+    (layout,) = datasets._wanted().recipe().layouts
+    assert layout["classes"] == {"1": "tumour"}

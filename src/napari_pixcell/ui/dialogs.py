@@ -62,8 +62,8 @@ def ask_number(
 def ask_yes(parent: QWidget, title: str, words: str, button: str, act: Callable[[], Any]) -> None:
     """Ask whether to act; ``button`` is the text of the button that does."""
     icon, role = QMessageBox.Icon.Question, QMessageBox.ButtonRole.AcceptRole
-    box = QMessageBox(icon, title, words, QMessageBox.StandardButton.Cancel, parent)
-    yes = box.addButton(button, role)
+    box = QMessageBox(icon, tr(title), tr(words), QMessageBox.StandardButton.Cancel, parent)
+    yes = box.addButton(tr(button), role)
     box.buttonClicked.connect(lambda clicked: act() if clicked is yes else None)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.open()

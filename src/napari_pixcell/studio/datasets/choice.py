@@ -122,10 +122,12 @@ class Wanted:
                 continue
             labels = np.maximum(item.layout, 0).astype(np.uint32)
             made = {"made": item.layout_source.to_dict()} if item.layout_source else {}
+            classes = {str(label): name for label, name in item.classes.items() if name}
             whole: Part = {
                 "from": "labels",
                 "name": f"Layout of {item.name}",
                 "labels": PackedArray.pack(labels).to_dict(),
+                **({"classes": classes} if classes else {}),
                 **made,
             }
             parts.append(whole)

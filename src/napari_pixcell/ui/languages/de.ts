@@ -328,6 +328,10 @@
    <translation>Ausrichtung</translation>
   </message>
   <message>
+   <source>All cells have a class</source>
+   <translation>Alle Zellen haben eine Klasse</translation>
+  </message>
+  <message>
    <source>All nuclei here are in the layout already.</source>
    <translation>Alle Kerne hier sind schon im Layout.</translation>
   </message>
@@ -461,6 +465,10 @@
   </message>
   <message>
    <source>CC BY-NC-ND 4.0 (non-commercial; its terms apply to derived results)</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>CENTIMETER</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -626,6 +634,10 @@ sind nicht lesbar</translation>
    <translation>Seed ändern</translation>
   </message>
   <message>
+   <source>Change the colour that stands for “{0}”</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>Change the marked area only; pixels beyond its soft border stay exactly the same. Choose another style to fill the area with other tissue.</source>
    <translation>Nur den markierten Bereich ändern; Pixel jenseits seines weichen Rands bleiben genau gleich. Mit einem anderen Stil füllen Sie den Bereich mit anderem Gewebe.</translation>
   </message>
@@ -690,6 +702,18 @@ sind nicht lesbar</translation>
    <translation>Wählen…</translation>
   </message>
   <message>
+   <source>Class before</source>
+   <translation>Vorige Klasse</translation>
+  </message>
+  <message>
+   <source>Classes</source>
+   <translation>Klassen</translation>
+  </message>
+  <message>
+   <source>Classes of the cells: the picked one, or those of the template in its proportions</source>
+   <translation>Klassen der Zellen: die gewählte, oder die der Vorlage in deren Anteilen</translation>
+  </message>
+  <message>
    <source>Clear</source>
    <translation>Leeren</translation>
   </message>
@@ -706,6 +730,10 @@ sind nicht lesbar</translation>
    <translation>Gespeicherte Einbettungen löschen</translation>
   </message>
   <message>
+   <source>Click a cell and its class, or set all.</source>
+   <translation>Klicken Sie auf eine Zelle und ihre Klasse, oder setzen Sie alle.</translation>
+  </message>
+  <message>
    <source>Click a cell to fill its holes.</source>
    <translation>Eine Zelle anklicken, um ihre Löcher zu füllen.</translation>
   </message>
@@ -716,6 +744,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Click a cell to select it. Shift-click another to merge them. Del deletes it.</source>
    <translation>Klick wählt eine Zelle. Umschalt-Klick auf eine andere verbindet beide. Entf löscht sie.</translation>
+  </message>
+  <message>
+   <source>Click a class to change its colour. The numbers are those of its cells.</source>
+   <translation>Klicken Sie auf eine Klasse, um ihre Farbe zu ändern. Die Zahlen sind die ihrer Zellen.</translation>
   </message>
   <message>
    <source>Click a patch first</source>
@@ -796,6 +828,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Colour nuclei by class</source>
    <translation>Kerne nach Klasse färben</translation>
+  </message>
+  <message>
+   <source>Colour of “{0}”</source>
+   <translation>Farbe von „{0}“</translation>
   </message>
   <message>
    <source>Colour the outlines by agreement, or all alike</source>
@@ -934,6 +970,10 @@ sind nicht lesbar</translation>
    <translation>DEMO-Modell: eine erfundene Färbung, keine Biologie. Ihre braunen Kerne sagen nichts über das Gewebe. Nicht für Forschung oder Diagnostik</translation>
   </message>
   <message>
+   <source>DEMO model: illustrative quality only. Its classes are looks of nuclei, not cell types. Not for research or diagnosis</source>
+   <translation>DEMO-Modell: nur zur Veranschaulichung. Seine Klassen sind Aussehen von Kernen, keine Zelltypen. Nicht für Forschung oder Diagnostik</translation>
+  </message>
+  <message>
    <source>DEMO model: illustrative quality only. Not for research or diagnosis</source>
    <translation>DEMO-Modell: nur zur Veranschaulichung. Nicht für Forschung oder Diagnostik</translation>
   </message>
@@ -1000,6 +1040,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Demo Ki67 (not biology)</source>
    <translation>Demo Ki67 (keine Biologie)</translation>
+  </message>
+  <message>
+   <source>Demo with cell classes</source>
+   <translation>Demo mit Zellklassen</translation>
   </message>
   <message>
    <source>Denoising steps</source>
@@ -1378,6 +1422,10 @@ sind nicht lesbar</translation>
    <translation>Ordner für den umgewandelten Datensatz</translation>
   </message>
   <message>
+   <source>Folder of images and masks</source>
+   <translation>Ordner mit Bildern und Masken</translation>
+  </message>
+  <message>
    <source>Folder of labelled tiles: images and labels</source>
    <translation>Ordner mit beschrifteten Kacheln: Bilder und Masken</translation>
   </message>
@@ -1396,6 +1444,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Folders (*)</source>
    <translation>Ordner (*)</translation>
+  </message>
+  <message>
+   <source>Folder…</source>
+   <translation>Ordner…</translation>
   </message>
   <message>
    <source>For Cellpose only</source>
@@ -1436,6 +1488,10 @@ sind nicht lesbar</translation>
   <message>
    <source>GPU 0 stays with this window</source>
    <translation>GPU 0 bleibt diesem Fenster</translation>
+  </message>
+  <message>
+   <source>GPU memory</source>
+   <translation>GPU-Speicher</translation>
   </message>
   <message>
    <source>GPUs</source>
@@ -1534,6 +1590,10 @@ sind nicht lesbar</translation>
    <translation>{0} holen…</translation>
   </message>
   <message>
+   <source>Give the picked class to all cells without one, and to those of unknown classes</source>
+   <translation>Allen Zellen ohne Klasse, und denen unbekannter Klassen, die gewählte geben</translation>
+  </message>
+  <message>
    <source>Go to a match, {0} similar</source>
    <translation>Zu einem Treffer gehen, {0} ähnlich</translation>
   </message>
@@ -1551,7 +1611,7 @@ sind nicht lesbar</translation>
   </message>
   <message>
    <source>Grow</source>
-   <translation>Wachsen</translation>
+   <translation>Größer</translation>
   </message>
   <message>
    <source>Grow the selected cell by a pixel</source>
@@ -1602,6 +1662,10 @@ sind nicht lesbar</translation>
    <translation>Wie genau Zellen dem Layout folgen: 0 beachtet es nicht, 1 ist wie trainiert</translation>
   </message>
   <message>
+   <source>How nuclei are segmented if images have no masks</source>
+   <translation>Wie Kerne segmentiert werden, wenn Bilder keine Masken haben</translation>
+  </message>
+  <message>
    <source>How styles and layouts are combined</source>
    <translation>Wie Stile und Layouts verbunden werden</translation>
   </message>
@@ -1622,12 +1686,20 @@ sind nicht lesbar</translation>
    <translation>Bild</translation>
   </message>
   <message>
+   <source>Images and masks: {0}</source>
+   <translation>Bilder und Masken: {0}</translation>
+  </message>
+  <message>
    <source>Images generated without a layout have no mask.</source>
    <translation>Ohne Layout erzeugte Bilder haben keine Maske.</translation>
   </message>
   <message>
    <source>Images of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Images without masks name no classes</source>
+   <translation>Bilder ohne Masken nennen keine Klassen</translation>
   </message>
   <message>
    <source>Image–mask pairs for training</source>
@@ -1696,6 +1768,10 @@ sind nicht lesbar</translation>
   <message>
    <source>It continues when this window is closed. Cancel it here to stop it.</source>
    <translation>Es geht weiter, wenn dieses Fenster geschlossen wird. Brechen Sie hier ab, um es anzuhalten.</translation>
+  </message>
+  <message>
+   <source>It follows the cells not clearly better than shuffled ones. Do not trust it. More steps or more pairs may help.</source>
+   <translation>Es folgt den Zellen nicht deutlich besser als vertauschten. Vertrauen Sie ihm nicht. Mehr Schritte oder mehr Paare können helfen.</translation>
   </message>
   <message>
    <source>It is being started</source>
@@ -1772,6 +1848,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Layouts</source>
    <translation>Layouts</translation>
+  </message>
+  <message>
+   <source>Learn classes of cells</source>
+   <translation>Zellklassen lernen</translation>
   </message>
   <message>
    <source>Leave it running</source>
@@ -1939,7 +2019,7 @@ sind nicht lesbar</translation>
   </message>
   <message>
    <source>Merge</source>
-   <translation>Verbinden</translation>
+   <translation>Fügen</translation>
   </message>
   <message>
    <source>Merge a cell with the selected one (also Alt-click)</source>
@@ -1968,6 +2048,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Moderately positive nuclei</source>
    <translation>Mäßig positive Kerne</translation>
+  </message>
+  <message>
+   <source>More steps take longer and follow the cells better</source>
+   <translation>Mehr Schritte dauern länger und folgen den Zellen besser</translation>
   </message>
   <message>
    <source>Most cells stay in position</source>
@@ -2022,6 +2106,10 @@ sind nicht lesbar</translation>
    <translation>Name des Datensatzes, der in seinen Dateien steht</translation>
   </message>
   <message>
+   <source>Name of your model: letters, digits, “-” and “_”</source>
+   <translation>Name Ihres Modells: Buchstaben, Ziffern, „-“ und „_“</translation>
+  </message>
+  <message>
    <source>Name of your stain: letters, digits, “-” and “_”</source>
    <translation>Name Ihrer Färbung: Buchstaben, Ziffern, „-“ und „_“</translation>
   </message>
@@ -2034,6 +2122,14 @@ sind nicht lesbar</translation>
    <translation>Neuer Ordner für den Datensatz</translation>
   </message>
   <message>
+   <source>Next class</source>
+   <translation>Nächste Klasse</translation>
+  </message>
+  <message>
+   <source>Next class of new or selected cells, if the model knows classes (Shift+Q: back)</source>
+   <translation>Nächste Klasse neuer oder ausgewählter Zellen, wenn das Modell Klassen kennt (Umschalt+Q: zurück)</translation>
+  </message>
+  <message>
    <source>No area is marked</source>
    <translation>Es ist kein Bereich markiert</translation>
   </message>
@@ -2044,6 +2140,10 @@ sind nicht lesbar</translation>
   <message>
    <source>No cells yet</source>
    <translation>Noch keine Zellen</translation>
+  </message>
+  <message>
+   <source>No class</source>
+   <translation>Keine Klasse</translation>
   </message>
   <message>
    <source>No decision to redo</source>
@@ -2298,6 +2398,18 @@ sind nicht lesbar</translation>
    <translation>Das Dashboard von Dask im Browser öffnen</translation>
   </message>
   <message>
+   <source>Open OME-Zarr (folder ending in .zarr)</source>
+   <translation>OME-Zarr öffnen (Ordner mit der Endung .zarr)</translation>
+  </message>
+  <message>
+   <source>Open OME-Zarr folder</source>
+   <translation>OME-Zarr-Ordner öffnen</translation>
+  </message>
+  <message>
+   <source>Open OME-Zarr folder…</source>
+   <translation>OME-Zarr-Ordner öffnen…</translation>
+  </message>
+  <message>
    <source>Open a Cellpose model</source>
    <translation>Ein Cellpose-Modell öffnen</translation>
   </message>
@@ -2368,6 +2480,14 @@ sind nicht lesbar</translation>
   <message>
    <source>Open slide</source>
    <translation>Schnitt öffnen</translation>
+  </message>
+  <message>
+   <source>Open slide at an address</source>
+   <translation>Schnitt an einer Adresse öffnen</translation>
+  </message>
+  <message>
+   <source>Open slide at an address…</source>
+   <translation>Schnitt an einer Adresse öffnen…</translation>
   </message>
   <message>
    <source>Open slides and sessions, manage models, preferences</source>
@@ -2528,6 +2648,14 @@ sind nicht lesbar</translation>
    <translation>Wählen</translation>
   </message>
   <message>
+   <source>Pick a class first</source>
+   <translation>Wählen Sie zuerst eine Klasse</translation>
+  </message>
+  <message>
+   <source>Pick the next class of cells</source>
+   <translation>Nächste Zellklasse wählen</translation>
+  </message>
+  <message>
    <source>Picture</source>
    <translation>Bild</translation>
   </message>
@@ -2604,12 +2732,20 @@ sind nicht lesbar</translation>
    <translation>Veröffentlicht</translation>
   </message>
   <message>
+   <source>PyQt6</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>PySide6</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)</source>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>QuPath: TIFF images, and their cells as GeoJSON</source>
-   <translation>QuPath: TIFF-Bilder, und ihre Zellen als GeoJSON</translation>
+   <source>QuPath project: TIFF images, and their cells as GeoJSON</source>
+   <translation>QuPath-Projekt: TIFF-Bilder, und ihre Zellen als GeoJSON</translation>
   </message>
   <message>
    <source>Queue</source>
@@ -2620,8 +2756,20 @@ sind nicht lesbar</translation>
    <translation type="unfinished" />
   </message>
   <message>
+   <source>Read from the network</source>
+   <translation>Aus dem Netz lesen</translation>
+  </message>
+  <message>
+   <source>Read from {0}</source>
+   <translation>Lesen von {0}</translation>
+  </message>
+  <message>
    <source>Read {0}</source>
    <translation>{0} wurde gelesen</translation>
+  </message>
+  <message>
+   <source>Read “{0}” from {1}? Only the parts that you look at are fetched, and nothing is sent but requests for them.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>Reading the nuclei</source>
@@ -2641,7 +2789,7 @@ sind nicht lesbar</translation>
   </message>
   <message>
    <source>Redo</source>
-   <translation>Wiederholen</translation>
+   <translation>Vor</translation>
   </message>
   <message>
    <source>Redo the last decision (Ctrl+Y)</source>
@@ -3060,6 +3208,10 @@ sind nicht lesbar</translation>
    <translation>Wählen Sie es im Abschnitt Layout</translation>
   </message>
   <message>
+   <source>Select model</source>
+   <translation>Modell auswählen</translation>
+  </message>
+  <message>
    <source>Select the folder of {0}, or two regions</source>
    <translation>Wählen Sie den Ordner mit {0}, oder zwei Regionen</translation>
   </message>
@@ -3078,6 +3230,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Sessions (*{0})</source>
    <translation>Sitzungen (*{0})</translation>
+  </message>
+  <message>
+   <source>Set all</source>
+   <translation>Alle setzen</translation>
   </message>
   <message>
    <source>Set pixel size</source>
@@ -3125,6 +3281,10 @@ sind nicht lesbar</translation>
   </message>
   <message>
    <source>Shift</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>Shift-Q</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -3212,8 +3372,8 @@ sind nicht lesbar</translation>
    <translation>Die Klassen als Ebene zeigen. Der Zeiger über einem Kern nennt sein DAB.</translation>
   </message>
   <message>
-   <source>Show the conditioning image: white on black, touching cells one pixel apart</source>
-   <translation>Das Bild zeigen, das das Modell sieht: weiß auf schwarz, berührende Zellen einen Pixel getrennt</translation>
+   <source>Show the conditioning image: cells {0} on black, touching ones one pixel apart</source>
+   <translation>Das Bild zeigen, das das Modell sieht: Zellen {0} auf schwarz, berührende einen Pixel getrennt</translation>
   </message>
   <message>
    <source>Show the first pairs with cell outlines</source>
@@ -3248,8 +3408,12 @@ sind nicht lesbar</translation>
    <translation>Diese Variante des neuesten Auftrags der Region zeigen</translation>
   </message>
   <message>
+   <source>Show…</source>
+   <translation>Zeigen…</translation>
+  </message>
+  <message>
    <source>Shrink</source>
-   <translation>Schrumpfen</translation>
+   <translation>Kleiner</translation>
   </message>
   <message>
    <source>Shrink or enlarge the brush (while painting)</source>
@@ -3292,7 +3456,7 @@ sind nicht lesbar</translation>
    <translation>Größen der Zwischenspeicher, Vorschau und automatisches Speichern: File → Preferences → PixCell studio.</translation>
   </message>
   <message>
-   <source>Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff *.png *.jpg *.jpeg);;All files (*)</source>
+   <source>Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff *.png *.jpg *.jpeg zarr.json .zattrs);;All files (*)</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -3334,6 +3498,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Spacing of nuclei along a stroke</source>
    <translation>Abstand der Kerne entlang eines Strichs</translation>
+  </message>
+  <message>
+   <source>SpatialData: images, labels, and a table of each cell's measurements</source>
+   <translation>SpatialData: Bilder, Labels, und eine Tabelle mit den Messungen jeder Zelle</translation>
   </message>
   <message>
    <source>Speed</source>
@@ -3600,6 +3768,10 @@ sind nicht lesbar</translation>
    <translation>Die Prüfung wurde angehalten. Was heruntergeladen ist, bleibt.</translation>
   </message>
   <message>
+   <source>The classes are being read: {0} of {1} masks</source>
+   <translation>Die Klassen werden gelesen: {0} von {1} Masken</translation>
+  </message>
+  <message>
    <source>The dataset has no pairs yet</source>
    <translation>Der Datensatz hat noch keine Paare</translation>
   </message>
@@ -3668,6 +3840,10 @@ sind nicht lesbar</translation>
    <translation>Das Bild, mit dem die Erzeugung beginnt</translation>
   </message>
   <message>
+   <source>The images have masks</source>
+   <translation>Die Bilder haben Masken</translation>
+  </message>
+  <message>
    <source>The images of a pair match to the pixel, so the stain learns to keep the cells</source>
    <translation>Die Bilder eines Paares decken sich auf den Pixel, so lernt die Färbung, die Zellen zu erhalten</translation>
   </message>
@@ -3678,6 +3854,10 @@ sind nicht lesbar</translation>
   <message>
    <source>The largest cell area is {0} µm². Choose more than 0, or omit it.</source>
    <translation>Die größte Zellfläche ist {0} µm². Wählen Sie mehr als 0, oder lassen Sie sie weg.</translation>
+  </message>
+  <message>
+   <source>The layout</source>
+   <translation>Das Layout</translation>
   </message>
   <message>
    <source>The layout has no cells to vary</source>
@@ -3698,6 +3878,18 @@ sind nicht lesbar</translation>
   <message>
    <source>The layout is {0} but the region needs {1}. Create or import a layout of the region's size.</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>The masks name a class for each cell, such as tumour or lymphocyte, and the model learns what each looks like</source>
+   <translation>Die Masken nennen für jede Zelle eine Klasse, etwa Tumor oder Lymphozyt, und das Modell lernt, wie jede aussieht</translation>
+  </message>
+  <message>
+   <source>The masks name no classes. Use files that do, such as GeoJSON of QuPath</source>
+   <translation>Die Masken nennen keine Klassen. Verwenden Sie Dateien mit Klassen, etwa GeoJSON von QuPath</translation>
+  </message>
+  <message>
+   <source>The model that it extends; its licence applies</source>
+   <translation>Das Modell, das es erweitert; seine Lizenz gilt</translation>
   </message>
   <message>
    <source>The model that the stain extends; its licence applies</source>
@@ -3800,6 +3992,10 @@ sind nicht lesbar</translation>
    <translation>Der Schnitt ist beschädigt: seine Größen sind keine positiven Zahlen.</translation>
   </message>
   <message>
+   <source>The slide is damaged: {0}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>The slide is too small for this model</source>
    <translation>Der Schnitt ist für dieses Modell zu klein</translation>
   </message>
@@ -3814,6 +4010,10 @@ sind nicht lesbar</translation>
   <message>
    <source>The smallest cell area is {0} µm². Choose 0 or more.</source>
    <translation>Die kleinste Zellfläche ist {0} µm². Wählen Sie 0 oder mehr.</translation>
+  </message>
+  <message>
+   <source>The source of a layout cannot be read ({0}). Use an unedited file.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>The style is the region's embedding, one vector for each tile</source>
@@ -3832,12 +4032,20 @@ sind nicht lesbar</translation>
    <translation>Das Gewebe einer Region bestimmt den Stil.</translation>
   </message>
   <message>
+   <source>The training of a control has ended.</source>
+   <translation>Das Training einer Steuerung ist beendet.</translation>
+  </message>
+  <message>
    <source>The variant shown belongs to another position</source>
    <translation>Die gezeigte Variante gehört zu einer anderen Stelle</translation>
   </message>
   <message>
    <source>The {0} is {1}. Choose one from {2} to {3}.</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>There are no cells</source>
+   <translation>Es gibt keine Zellen</translation>
   </message>
   <message>
    <source>There are no cells yet: segment, paint or import some</source>
@@ -3892,6 +4100,10 @@ sind nicht lesbar</translation>
    <translation>Dieser Datensatz steht schon in der Warteschlange.</translation>
   </message>
   <message>
+   <source>This is not an address. Enter one that starts with https:// or http://.</source>
+   <translation>Das ist keine Adresse. Geben Sie eine ein, die mit https:// oder http:// beginnt.</translation>
+  </message>
+  <message>
    <source>This slide is not a file. Select regions as styles</source>
    <translation>Dieser Schnitt ist keine Datei. Wählen Sie Regionen als Stile</translation>
   </message>
@@ -3924,6 +4136,14 @@ sind nicht lesbar</translation>
    <translation>Zusätzlich einen LoRA-Adapter trainieren: bessere Bilder, aber viel langsamer. Ohne ihn werden nur die Stil-Einbettungen abgebildet.</translation>
   </message>
   <message>
+   <source>Train a control</source>
+   <translation>Steuerung trainieren</translation>
+  </message>
+  <message>
+   <source>Train a control…</source>
+   <translation>Steuerung trainieren…</translation>
+  </message>
+  <message>
    <source>Train a small segmenter on your labelled tiles with and without the pairs</source>
    <translation>Ein kleines Segmentierungsmodell auf Ihren Kacheln mit und ohne die Paare trainieren</translation>
   </message>
@@ -3940,8 +4160,16 @@ sind nicht lesbar</translation>
    <translation>Eine virtuelle Färbung auf eigenen Bildpaaren trainieren</translation>
   </message>
   <message>
+   <source>Train model</source>
+   <translation>Modell trainieren</translation>
+  </message>
+  <message>
    <source>Train on pairs of H&amp;E and IHC images of the same fields of view. It takes minutes on a GPU and can be stopped and resumed.</source>
    <translation>Auf Paaren von H&amp;E- und IHC-Bildern derselben Gesichtsfelder trainieren. Das dauert Minuten auf einer GPU und lässt sich anhalten und fortsetzen.</translation>
+  </message>
+  <message>
+   <source>Train on these pairs and add the model to yours</source>
+   <translation>Auf diesen Paaren trainieren und das Modell zu Ihren hinzufügen</translation>
   </message>
   <message>
    <source>Train on these pairs and add the stain to yours</source>
@@ -3956,12 +4184,24 @@ sind nicht lesbar</translation>
    <translation>Auch den Generator trainieren (LoRA)</translation>
   </message>
   <message>
+   <source>Train the model that places cells on your own images and masks, with their classes</source>
+   <translation>Das Modell, das Zellen anordnet, auf eigenen Bildern und Masken trainieren, mit deren Klassen</translation>
+  </message>
+  <message>
+   <source>Train the model that places cells on your own images and masks. A small model takes minutes to hours, a large one needs a GPU. Training can be stopped and resumed, and goes on while this window is closed.</source>
+   <translation>Das Modell, das Zellen anordnet, auf eigenen Bildern und Masken trainieren. Ein kleines Modell braucht Minuten bis Stunden, ein großes eine GPU. Das Training lässt sich anhalten und fortsetzen, und läuft weiter, wenn dieses Fenster geschlossen ist.</translation>
+  </message>
+  <message>
    <source>Train {0}</source>
    <translation>{0} trainieren</translation>
   </message>
   <message>
    <source>Training is under way</source>
    <translation>Das Training läuft</translation>
+  </message>
+  <message>
+   <source>Training steps</source>
+   <translation>Trainingsschritte</translation>
   </message>
   <message>
    <source>Training stopped. Train again to resume.</source>
@@ -3981,7 +4221,7 @@ sind nicht lesbar</translation>
   </message>
   <message>
    <source>Undo</source>
-   <translation>Rückgängig</translation>
+   <translation>Zurück</translation>
   </message>
   <message>
    <source>Undo discard</source>
@@ -4164,6 +4404,10 @@ sind nicht lesbar</translation>
    <translation>Gewichte werden zuerst in {0} gesucht.</translation>
   </message>
   <message>
+   <source>What GPUs of the usual sizes can train</source>
+   <translation>Was GPUs der üblichen Größen trainieren können</translation>
+  </message>
+  <message>
    <source>What the model sees of the layout, and how it follows it</source>
    <translation>Was das Modell vom Layout sieht, und wie es ihm folgt</translation>
   </message>
@@ -4202,6 +4446,10 @@ sind nicht lesbar</translation>
   <message>
    <source>Without a layout, cell positions are not preserved.</source>
    <translation>Ohne Layout bleiben die Orte der Zellen nicht erhalten.</translation>
+  </message>
+  <message>
+   <source>Without masks</source>
+   <translation>Ohne Masken</translation>
   </message>
   <message>
    <source>Working…</source>
@@ -4328,6 +4576,10 @@ sind nicht lesbar</translation>
    <translation>werden</translation>
   </message>
   <message>
+   <source>as the first class</source>
+   <translation>wie die erste Klasse</translation>
+  </message>
+  <message>
    <source>at least {0}</source>
    <translation>mindestens {0}</translation>
   </message>
@@ -4338,6 +4590,10 @@ sind nicht lesbar</translation>
   <message>
    <source>balanced</source>
    <translation>ausgewogen</translation>
+  </message>
+  <message>
+   <source>built-in method</source>
+   <translation>eingebaute Methode</translation>
   </message>
   <message>
    <source>bundled</source>
@@ -4462,10 +4718,6 @@ lesbar</translation>
    <translation>jeder Stil mit jedem Layout</translation>
   </message>
   <message>
-   <source>embeddings MB</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>exact</source>
    <translation>genau</translation>
   </message>
@@ -4494,6 +4746,10 @@ lesbar</translation>
    <translation>Flussschwelle</translation>
   </message>
   <message>
+   <source>folder of pairs</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>folder {0}</source>
    <translation type="unfinished" />
   </message>
@@ -4518,10 +4774,6 @@ lesbar</translation>
    <translation>Guidance {0}</translation>
   </message>
   <message>
-   <source>idle minutes</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>imported</source>
    <translation>importiert</translation>
   </message>
@@ -4532,6 +4784,10 @@ lesbar</translation>
   <message>
    <source>in own processes</source>
    <translation>in eigenen Prozessen</translation>
+  </message>
+  <message>
+   <source>in the colours of their classes</source>
+   <translation>in den Farben ihrer Klassen</translation>
   </message>
   <message>
    <source>in this window's model process</source>
@@ -4755,10 +5011,6 @@ lesbar</translation>
    <translation type="unfinished" />
   </message>
   <message>
-   <source>picture MB</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>picture of a session</source>
    <translation type="unfinished" />
   </message>
@@ -4807,14 +5059,6 @@ lesbar</translation>
    <translation>ersetzt</translation>
   </message>
   <message>
-   <source>results MB</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>results disk MB</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
    <source>save sessions</source>
    <translation type="unfinished" />
   </message>
@@ -4831,16 +5075,16 @@ lesbar</translation>
    <translation>segmentiert</translation>
   </message>
   <message>
-   <source>segmented by {0}</source>
-   <translation>segmentiert mit: {0}</translation>
-  </message>
-  <message>
    <source>segmented{0}</source>
    <translation>segmentiert{0}</translation>
   </message>
   <message>
    <source>series of {0} styles</source>
    <translation>Reihe von {0} Stilen</translation>
+  </message>
+  <message>
+   <source>set all classes</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>setting “%s” is out of range: %r</source>
@@ -4852,10 +5096,6 @@ lesbar</translation>
   </message>
   <message>
    <source>similar patch</source>
-   <translation type="unfinished" />
-  </message>
-  <message>
-   <source>slides cache MB</source>
    <translation type="unfinished" />
   </message>
   <message>
@@ -4913,6 +5153,10 @@ lesbar</translation>
   <message>
    <source>the oldest variant</source>
    <translation>die älteste Variante</translation>
+  </message>
+  <message>
+   <source>the picked class</source>
+   <translation>die gewählte Klasse</translation>
   </message>
   <message>
    <source>the picture is of another size than its target</source>
@@ -5051,6 +5295,10 @@ lesbar</translation>
    <translation>die auch dieses Fenster verwendet</translation>
   </message>
   <message>
+   <source>white</source>
+   <translation>weiß</translation>
+  </message>
+  <message>
    <source>why disabled</source>
    <translation type="unfinished" />
   </message>
@@ -5069,6 +5317,10 @@ lesbar</translation>
   <message>
    <source>without encoder</source>
    <translation>ohne Encoder</translation>
+  </message>
+  <message>
+   <source>without masks, segmented by {0}</source>
+   <translation>ohne Masken, segmentiert mit: {0}</translation>
   </message>
   <message>
    <source>x (px)</source>
@@ -5100,8 +5352,12 @@ lesbar</translation>
    <translation>{0} (Seed {1})</translation>
   </message>
   <message>
-   <source>{0} (this and the next ten: while a layout is selected)</source>
-   <translation>{0} (diese und die nächsten zehn: solange ein Layout ausgewählt ist)</translation>
+   <source>{0} (this and the next eleven: while a layout is selected)</source>
+   <translation>{0} (diese und die nächsten elf: solange ein Layout ausgewählt ist)</translation>
+  </message>
+  <message>
+   <source>{0} ({1}): the class of new cells. While a cell is selected, it becomes the class of that cell. (Q picks the next)</source>
+   <translation>{0} ({1}): die Klasse neuer Zellen. Ist eine Zelle ausgewählt, wird es die Klasse dieser Zelle. (Q wählt die nächste)</translation>
   </message>
   <message>
    <source>{0} Every seed gives the same picture.</source>
@@ -5142,6 +5398,10 @@ lesbar</translation>
   <message>
    <source>{0} could not be stored in {1} ({2}). Check the folder, then retry. Until then they are kept in memory.</source>
    <translation>{0} konnte in {1} nicht gespeichert werden ({2}). Prüfen Sie den Ordner und versuchen Sie es erneut. Bis dahin bleibt es im Speicher.</translation>
+  </message>
+  <message>
+   <source>{0} days</source>
+   <translation>{0} Tage</translation>
   </message>
   <message>
    <source>{0} decision</source>
@@ -5216,6 +5476,10 @@ lesbar</translation>
    <translation>{0} ist nicht installiert{1}</translation>
   </message>
   <message>
+   <source>{0} is not two-dimensional. Choose a layer of one plane.</source>
+   <translation>{0} ist nicht zweidimensional. Wählen Sie eine Ebene mit einem Bild.</translation>
+  </message>
+  <message>
    <source>{0} job</source>
    <translation>{0} Auftrag</translation>
   </message>
@@ -5278,10 +5542,6 @@ lesbar</translation>
   <message>
    <source>{0} pairs are in “{1}”{2}.</source>
    <translation>{0} Paare sind in „{1}“{2}.</translation>
-  </message>
-  <message>
-   <source>{0} pairs/s</source>
-   <translation>{0} Paare/s</translation>
   </message>
   <message>
    <source>{0} pass the checks</source>
@@ -5410,12 +5670,20 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
    <translation>{0} ohne {1}.</translation>
   </message>
   <message>
+   <source>{0} {1} no class and {2} drawn {3}. {4}</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>{0} {1} replaced.</source>
    <translation>{0} {1} ersetzt.</translation>
   </message>
   <message>
    <source>{0} {1} still being made.</source>
    <translation>{0} {1} noch erzeugt.</translation>
+  </message>
+  <message>
+   <source>{0} {1} the class “{2}”, which the model lacks.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>{0} {1} threshold</source>
@@ -5470,6 +5738,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
    <translation>{0} × {1} px, {2}</translation>
   </message>
   <message>
+   <source>{0}, all with a class.</source>
+   <translation>{0}, alle mit einer Klasse.</translation>
+  </message>
+  <message>
    <source>{0}, expected {1}</source>
    <translation>{0}, erwartet {1}</translation>
   </message>
@@ -5498,6 +5770,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
    <translation>{0}: {1}, als ein Bild erzeugt.</translation>
   </message>
   <message>
+   <source>{0}_masks.tif</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>{0}bout {1}</source>
    <translation type="unfinished" />
   </message>
@@ -5508,6 +5784,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
   <message>
    <source>“{0}/{1}” leads out of the session. Replace the link.</source>
    <translation type="unfinished" />
+  </message>
+  <message>
+   <source>“{0}” and its labels differ in size ({1} and {2} px). Choose labels of the same size.</source>
+   <translation>„{0}“ und seine Labels sind verschieden groß ({1} und {2} px). Wählen Sie Labels derselben Größe.</translation>
   </message>
   <message>
    <source>“{0}” are no GPUs of this machine. Use some of: {1}</source>
@@ -5530,6 +5810,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
    <translation>„{0}“ enthält keine Gewebefarben. Speichern Sie ihn erneut aus seinem Gewebe, um sie anzugleichen.</translation>
   </message>
   <message>
+   <source>“{0}” is a synthetic variant. Export it in PixCell studio, which adds its record.</source>
+   <translation>„{0}“ ist eine synthetische Variante. Exportieren Sie sie in PixCell studio, das ihr Protokoll hinzufügt.</translation>
+  </message>
+  <message>
    <source>“{0}” is damaged. Not restored: {1}. Restored: {2}. The damaged session is left unchanged, and your work is saved beside it.</source>
    <translation>„{0}“ ist beschädigt. Nicht wiederhergestellt: {1}. Wiederhergestellt: {2}. Die beschädigte Sitzung bleibt unverändert, Ihre Arbeit wird daneben gespeichert.</translation>
   </message>
@@ -5546,6 +5830,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
    <translation type="unfinished" />
   </message>
   <message>
+   <source>“{0}” is not an RGB image. Choose an RGB image and its labels.</source>
+   <translation>„{0}“ ist kein RGB-Bild. Wählen Sie ein RGB-Bild und seine Labels.</translation>
+  </message>
+  <message>
    <source>“{0}” is not the slide of this session. Choose “{1}”.</source>
    <translation>„{0}“ ist nicht der Schnitt dieser Sitzung. Wählen Sie „{1}“.</translation>
   </message>
@@ -5560,6 +5848,10 @@ Klick geht dorthin. Rechtsklick fügt eine Region hinzu oder verwendet den Stil.
   <message>
    <source>“{0}” was removed.</source>
    <translation>„{0}“ wurde entfernt.</translation>
+  </message>
+  <message>
+   <source>“{0}” was trained on {1} of {2}.</source>
+   <translation type="unfinished" />
   </message>
   <message>
    <source>✓ Accept</source>

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QWidget
 from napari_pixcell.cells.class_map import Palette
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import clear, column, row, tight_grid
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.layout_tools import LayoutTools
 from napari_pixcell.ui.widgets import Text, allow, button
 from napari_pixcell.words import counted
@@ -54,7 +55,7 @@ class ClassButton(QToolButton):
 
     def __init__(self, name: str, colour: str) -> None:
         super().__init__()
-        self.whole = name or NO_CLASS
+        self.whole = name or tr(NO_CLASS)
         self.setIcon(swatch(colour))
         self.setIconSize(QSize(SIDE, SIDE))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -101,7 +102,7 @@ class ClassPicker(QWidget):
         self._group.setExclusive(False)  # or the last one could not be unchecked
         for name, made in self.buttons.items():
             there = counted(classes.count(item, name), "cell")
-            made.setToolTip(TIP.format(name=made.whole, there=there))
+            made.setToolTip(tr(TIP.format(name=made.whole, there=there)))
             allow(made, no_cells)
             made.setChecked(name == shown)
         self._group.setExclusive(True)

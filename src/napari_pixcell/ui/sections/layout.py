@@ -90,7 +90,7 @@ class LayoutSection(Section):
             part.refresh()
         self.training.refresh()
         job = session.control_training.job
-        self.train_button.setText("Train a control…" if job is None else f"{job.sentence()}…")
+        self.train_button.setText(tr("Train a control…" if job is None else f"{job.sentence()}…"))
         layout, layouts = item.layout if item is not None else None, session.layouts
         reading = "A file is being imported" if session.layout_files.reading else ""
         allow(self.import_button, layouts.why_no_cells() or reading)
@@ -99,7 +99,7 @@ class LayoutSection(Section):
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
         colour = "in the colours of their classes" if session.classes.palette else "white"
-        self.condition.setToolTip(SEEN.format(colour=colour))
+        self.condition.setToolTip(tr(SEEN.format(colour=colour)))
         allow(self.condition, layouts.why_no_change())
         set_quietly(self.condition, self.link.condition.on)
         self._report()

@@ -20,6 +20,7 @@ from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import boxed, column, row, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import DRAWING, GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
@@ -156,7 +157,7 @@ class ToolOptions(QStackedWidget):
         on_edit(self.brush, self._set_brush)
         self.stamps = StampsPanel(session, link)
         self._nothing = QWidget()
-        self._brush = boxed(row(QLabel("Size"), self.brush, QLabel("µm"), stretch=1))
+        self._brush = boxed(row(QLabel(tr("Size")), self.brush, QLabel("µm"), stretch=1))
         for page in (self._nothing, self._brush, self.stamps):
             self.addWidget(page)
         self.setFixedHeight(ROW_PX)
@@ -203,7 +204,7 @@ class StampsPanel(QWidget):
         session = self.session
         filled = [r for r in session.regions.current if r.layout is not None and r.cells]
         layouts = [(item.name, item.number) for item in filled]
-        offer(self.source, [("bundled", BUNDLED), *layouts])
+        offer(self.source, [(tr("bundled"), BUNDLED), *layouts])
         set_quietly(self.source, session.invention.stamps_of)
         set_quietly(self.spacing, self.stamping.spacing_um)
         set_quietly(self.size, self.stamping.size)
@@ -213,7 +214,7 @@ def _button(
     drawing: str, words: str, tip: str, act: Callable[[], Any], checkable: bool = False
 ) -> QToolButton:
     made = icon_button(drawing, words, tip, act, checkable)
-    made.setText(words)
+    made.setText(tr(words))
     made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
     made.setIconSize(QSize(SIDE, SIDE))
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

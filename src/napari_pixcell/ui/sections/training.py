@@ -15,6 +15,7 @@ from napari_pixcell.studio.stains.training import SIDES
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.bind import set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.sections.form import Form, choice, flag, text
 from napari_pixcell.ui.widgets import Bar, Text, allow, button, offer
 
@@ -69,7 +70,7 @@ class TrainingDialog(QDialog):
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Train a virtual stain")
+        self.setWindowTitle(tr("Train a virtual stain"))
         self.setMinimumWidth(WIDTH)
         self.session, training = session, session.training
         self.form = Form(training, FIELDS, training.set)
@@ -114,7 +115,7 @@ class TrainingDialog(QDialog):
             self.folders[side].setText(text.replace("&", "&&"))
             allow(self.regions[side], training.why_no_region())
         self.words.say(training.words())
-        self.train_button.setText(f"Train {short(training.name) or 'stain'}")
+        self.train_button.setText(tr(f"Train {short(training.name) or 'stain'}"))
         allow(self.train_button, training.why_not())
         self.progress.show_task(job)
 

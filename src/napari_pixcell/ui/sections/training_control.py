@@ -17,6 +17,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import More, clear, column, tight_grid
 from napari_pixcell.ui.bind import set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.language import tr
 from napari_pixcell.ui.messages import Messages
 from napari_pixcell.ui.sections.classes import NO_CLASS, swatch
 from napari_pixcell.ui.sections.form import Form, choice, flag, integer, text
@@ -63,7 +64,7 @@ class ControlTrainingDialog(QDialog):
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Train a control")
+        self.setWindowTitle(tr("Train a control"))
         self.setMinimumWidth(WIDTH)
         self.session, training = session, session.control_training
         self.form = Form(training, FIELDS, training.set)
@@ -114,13 +115,13 @@ class ControlTrainingDialog(QDialog):
             allow(self.form["method"], busy or "The images have masks")
         if not training.classes and folder is not None:
             allow(self.form["classes"], busy or training.why_no_classes())
-        self.folder.setText(f"Images and masks: {short(folder.name)}" if folder else "Folder…")
+        self.folder.setText(tr(f"Images and masks: {short(folder.name)}" if folder else "Folder…"))
         self.words.say(training.words())
         self._show_classes(busy)
         plan = training.plan()
         self.plans.setVisible(bool(plan))
         self.plan.say("\n".join(plan))
-        self.train_button.setText(f"Train {short(training.name) or 'model'}")
+        self.train_button.setText(tr(f"Train {short(training.name) or 'model'}"))
         allow(self.train_button, training.why_not())
         self.progress.show_task(job)
         self._report()
