@@ -21,6 +21,15 @@ def test_the_tutorial_of_scripting(tmp_path: Path) -> None:
     run_page(ROOT / "docs" / "tutorials" / "scripting.md", tmp_path)
 
 
+def test_the_lines_of_the_readme(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    start = text.index("```python")
+    page = tmp_path / "page.md"  # its other blocks install the program, or name a slide of yours
+    page.write_text(text[start : text.index("```", start + 3) + 4], encoding="utf-8")
+    run_page(page, tmp_path)
+    assert len(list((tmp_path / "pairs" / "images").iterdir())) == 4
+
+
 def test_the_notebook(tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / "examples" / "first_variants.ipynb", as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
