@@ -208,6 +208,13 @@ SETTINGS = (
         meaning="The run of a process that dataset make --detach started. Set by the program only.",
     ),
     UserSetting(
+        variable="PIXCELL_LOG_FILE",
+        meaning="File to which worker processes add their steps. Set by --log-file only.",
+    ),
+    UserSetting(
+        variable="PIXCELL_QUIET", meaning="Worker processes print only errors. Set by --quiet only."
+    ),
+    UserSetting(
         variable="NAPARI_PIXCELL_DEMO_CLOSE",
         meaning="The demo closes its window when it is done, if set.",
     ),
@@ -252,6 +259,10 @@ FOREIGN = (
         variable="DISPLAY", meaning="X11: display of the window; the demo starts Xvfb without one."
     ),
     UserSetting(variable="WAYLAND_DISPLAY", meaning="Wayland: likewise."),
+    UserSetting(
+        variable="TERM",
+        meaning="Terminal: progress is printed line by line if it is dumb or unknown.",
+    ),
 )
 
 

@@ -51,7 +51,7 @@ class ArrayFacts:
 
 def is_zarr(folder: Path) -> bool:
     """Whether a folder holds a Zarr group or array."""
-    return folder.is_dir() and any(os.path.lexists(folder / name) for name in FILES)
+    return any(os.path.lexists(folder / name) for name in FILES)  # raises for no name
 
 
 def zarr_folder(path: Path) -> Path:

@@ -220,6 +220,7 @@ def test_ctrl_c_leaves_a_usable_engine(
     layout: pixcell.Layout,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # dask_jobqueue has its own
     before = either.generate(style, layout, count=1, steps=STEPS, seed=8)[0]
     begun = threading.Event()
 

@@ -12,7 +12,7 @@ from napari_pixcell.cluster.jobs import KINDS, Jobs, job_options
 from napari_pixcell.cluster.settings import ClusterSettings
 from napari_pixcell.errors import PixCellError
 
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "clusters.md"
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "how-to" / "clusters.md"
 
 
 def examples() -> list[str]:

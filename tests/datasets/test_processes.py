@@ -133,7 +133,7 @@ def test_pairs_may_be_written_again_by_another_process(
     task = [(pairs[index], index, "", number) for number, index in enumerate((3, 7))]
     answers, files = [], []
     for _ in range(2):  # as if the first process were killed once it had written them
-        answers.append(begin_pairs(settings | {"counts": {"": 2}})(task))
+        answers.append(begin_pairs(settings | {"counts": {"": 2}, "classes": []})(task))
         files.append(contents(tmp_path))
     assert answers[0] == answers[1] and files[0] == files[1]
 

@@ -168,7 +168,7 @@ def test_a_dataset_of_the_version_before_is_checked_and_resumed(
     folder = copy("dataset")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     found = run("dataset", "check", folder)
-    assert (found["code"], found["pairs"], found["planned"]) == (1, 2, 4)
+    assert (found["code"], found["pairs"], found["planned"]) == (3, 2, 4)
     assert found["counts"] == {"planned": 2}  # nothing else is the matter
 
     assert run("dataset", "resume", folder, "--first", 1)["pairs"] == 3

@@ -240,7 +240,7 @@ def make_features(folder: Path) -> None:
 
 
 def make_clusters(folder: Path) -> None:
-    documented = (Path(__file__).parents[2] / "docs" / "clusters.md").read_text("utf-8")
+    documented = (Path(__file__).parents[2] / "docs" / "how-to" / "clusters.md").read_text("utf-8")
     for number, example in enumerate(documented.split("```toml\n")[1:]):
         (folder / f"{number}.toml").write_text(example.split("```")[0], "utf-8")
 

@@ -13,6 +13,7 @@ from napari_pixcell.cli.exit_codes import ExitCode
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.cli.tables import print_table
+from napari_pixcell.datasets.processes import worker_count
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.runs.detaching import is_detached, start_detached
 from napari_pixcell.datasets.runs.listing import RunList
@@ -109,6 +110,8 @@ def make_logged(request: DatasetRequest, options: cli.Options, make: Make) -> cl
         raise PixCellError(
             "--detach cannot be combined with --shard. A job array outlives the terminal anyway."
         )
+    if options.workers is not None:
+        worker_count(options.workers)  # raises here rather than in the background
     # Its last line, if it fails, is read by a person.
     arguments = [word for word in options.arguments if word != "--json"]
     state = start_detached(Path(request.folder), arguments)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of, write_variants
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.requests import (
     GenerationSettings,

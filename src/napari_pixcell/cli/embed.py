@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, warn_if_corrupt
+from napari_pixcell.cli.region import chosen_region, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of, embedding_of
 from napari_pixcell.cli.styles import save_style, whole_picture
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.features.file import SUFFIXES
 from napari_pixcell.engine.styles.features.writing import write_features

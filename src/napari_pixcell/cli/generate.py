@@ -12,10 +12,11 @@ from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image, warn_if_corrupt
+from napari_pixcell.cli.region import chosen_region, read_image, warn_if_corrupt
 from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
 from napari_pixcell.datasets.marks import read_marked
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.colour_match import OFF, colour_match, colour_setting
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset

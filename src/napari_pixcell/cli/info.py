@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.region import chosen_slide
+from napari_pixcell.cli.slides import chosen_slide
 
 
 @cli.command("info", cli.SLIDE, cli.mpp(), cli.examples("info sample", "info sample --json"))

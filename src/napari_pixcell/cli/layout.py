@@ -14,7 +14,8 @@ from napari_pixcell.cells import count_cells
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
+from napari_pixcell.cli.region import chosen_region, read_image
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.errors import PixCellError
 
 ORIGINS = ("auto", "slide", "region")

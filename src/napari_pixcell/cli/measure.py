@@ -8,14 +8,9 @@ from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import (
-    ChosenRegion,
-    chosen_region,
-    chosen_slide,
-    export_name,
-    warn_if_corrupt,
-)
+from napari_pixcell.cli.region import chosen_region, export_name, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cli.messages import note
-from napari_pixcell.engine.chosen_region import ChosenRegion as ChosenRegion
+from napari_pixcell.cli.slides import chosen_slide
 from napari_pixcell.engine.record import NEUTRAL
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -18,19 +18,8 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
-
-def chosen_slide(options: argparse.Namespace) -> Slide:
-    """Open the slide of ``SLIDE``, ``--mpp`` and ``--allow-network``.
-
-    Raises
-    ------
-    PixCellError
-        If it cannot be read, or is an address that was not allowed.
-    """
-    from napari_pixcell.slides import open_slide
-
-    allowed = getattr(options, "allow_network", False)
-    return open_slide(options.slide, mpp=options.mpp, allow_network=allowed)
+if TYPE_CHECKING:
+    from napari_pixcell.engine.chosen_region import ChosenRegion
 
 
 def chosen_region(options: argparse.Namespace, family: Family | None = None) -> ChosenRegion:
@@ -43,6 +32,8 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
     """
     family, slide = family or get_family(options.family), chosen_slide(options)
     asked = Region.parse(options.region)
+    from napari_pixcell.engine.chosen_region import ChosenRegion  # slow to import
+
     return ChosenRegion.fitted(family, slide, asked, export_name(options, slide))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.progress import ProgressLine
-from napari_pixcell.cli.region import ChosenRegion
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.errors import PixCellError

@@ -7,7 +7,7 @@ import argparse
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import chosen_region, chosen_slide
+from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.chosen_region import stain_of_region
 from napari_pixcell.engine.request_values import FROM_NOISE, GenerateRequest

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.feature_styles import features_style, names_features
 from napari_pixcell.cli.messages import note
-from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.cli.tables import print_table
 from napari_pixcell.engine.canvas.plan import cells_of
+from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary

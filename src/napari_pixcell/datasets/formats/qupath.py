@@ -44,7 +44,7 @@ image of the same name.
         server = json.dumps(entry["serverBuilder"], indent=1)
         self.put(f"data/{entry['entryID']}/server.json", server.encode())
         self.end(ENTRIES, json.dumps(entry).encode() + b"\n")
-        return {"image": image, "cells": f"{stem}.geojson"}
+        return {"image": image, "outlines": f"{stem}.geojson"}
 
     def close(self) -> None:
         """Write the project and its script."""
