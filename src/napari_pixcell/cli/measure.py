@@ -10,6 +10,7 @@ from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import chosen_region, export_name, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of
+from napari_pixcell.cli.slides import chosen_slide
 from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError

@@ -9,6 +9,7 @@ from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
+from napari_pixcell.cli.slides import chosen_slide
 from napari_pixcell.engine.chosen_region import stain_of_region
 from napari_pixcell.engine.request_values import FROM_NOISE, GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, read_tissue, stain_warning, why_too_small
