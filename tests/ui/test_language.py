@@ -28,7 +28,7 @@ NAMES = {
 
 
 @pytest.fixture
-def german():
+def german(qapp):
     """The German language, without a window."""
     language.use_language("de")
     yield
@@ -131,7 +131,7 @@ def test_translations_have_the_places_of_their_sources(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != ENGLISH])
-def test_compiled_translations_are_those_of_the_sources(code: str) -> None:
+def test_compiled_translations_are_those_of_the_sources(qapp, code: str) -> None:
     translator = QTranslator()
     assert translator.load(code, str(FOLDER))
     QCoreApplication.installTranslator(translator)

@@ -20,7 +20,7 @@ PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 
 
 def test_a_slowly_decoded_slide_sharpens_on_screen(qapp, qtbot, tmp_path, monkeypatch) -> None:
-    path = tmp_path / "p.ome.tif"
+    path = tmp_path / "p.svs"
     write_pyramid(path, PIXELS, 0.5, lossless=True)
     slide = open_slide(path)
     viewer = napari.Viewer(show=False)  # it draws nothing on its own
@@ -49,7 +49,7 @@ def test_a_slowly_decoded_slide_sharpens_on_screen(qapp, qtbot, tmp_path, monkey
 
 
 def test_a_slide_opened_by_napari_is_watched_without_the_dock(viewer, tmp_path) -> None:
-    path = tmp_path / "p.ome.tif"
+    path = tmp_path / "p.svs"
     write_pyramid(path, PIXELS, 0.5)
     (layer,) = viewer.open(path, plugin="napari-pixcell")
     assert len(view_of(layer).ready) == 1
@@ -78,7 +78,7 @@ def test_a_slide_without_levels_appears_when_it_is_decoded(
     viewer, qtbot, tmp_path, monkeypatch, shape
 ) -> None:
     """Opening it does not wait, whether its overview is computed or is the slide itself."""
-    path = tmp_path / "flat.tif"
+    path = tmp_path / "flat.svs"
     pixels = np.random.default_rng(5).integers(0, 250, shape, np.uint8)
     tifffile.imwrite(path, pixels, tile=(256, 256), photometric="rgb", compression="zlib")
     go, fetch = threading.Event(), TiledLevel.fetch
@@ -106,7 +106,7 @@ def test_a_slide_without_levels_appears_when_it_is_decoded(
 def test_the_dock_opens_a_slow_slide_without_waiting(
     studio, viewer, qtbot, tmp_path, monkeypatch
 ) -> None:
-    path = tmp_path / "flat.tif"
+    path = tmp_path / "flat.svs"
     tifffile.imwrite(path, PIXELS, tile=(256, 256), photometric="rgb", compression="zlib")
     go, fetch = threading.Event(), TiledLevel.fetch
 

@@ -14,7 +14,9 @@ from napari_pixcell.ui.dock import PixCellStudio
 
 PAGES = ("first-variant", "layout-by-hand", "virtual-stain", "dataset-to-cellpose")
 BOLD = re.compile(r"\*\*([^*]+)\*\*")
-MENU = "Plugins → PixCell studio → PixCell studio"  # walked by hand/test_tutorials.py
+MENU = (
+    "Plugins → PixCell studio → PixCell studio (PixCell studio)"  # walked by hand/test_tutorials.py
+)
 
 
 def plain(text: str) -> str:

@@ -294,7 +294,7 @@ def test_a_dataset_for_cellpose(
 
 
 def test_a_control_that_does_not_exist_is_noticed(walk: Walk) -> None:
-    walk._choose(["Plugins", "PixCell studio", "PixCell studio"], "test")
+    walk._choose(["Plugins", "PixCell studio", "PixCell studio (PixCell studio)"], "test")
     walk.rest()
     with pytest.raises(AssertionError, match="Try a sample: no visible control of this name"):
         walk.press("Try a sample", "Try a sample")
