@@ -73,6 +73,7 @@ class Hand:
     def __init__(self, viewer: Viewer, qtbot: Any) -> None:
         self.viewer, self._qtbot = viewer, qtbot
         self._arrivals = _Arrivals()
+        self._clicked: Sequence[str] = ()  # the last place
         application = QApplication.instance()
         assert application is not None
         application.installEventFilter(self._arrivals)
@@ -115,8 +116,12 @@ class Hand:
 
     def click(self, target: Any, button: int = LEFT, held: str = "", times: int = 1) -> None:
         """Click on something, with a key held down if one is named."""
+        place = self._at(target)
+        if place == self._clicked:  # or Qt would take both clicks for a double click
+            self._qtbot.wait(QApplication.doubleClickInterval() + 50)
+        self._clicked = place
         press = ["click", "--repeat", str(times), "--delay", "20", str(button)]
-        self._with_key(held, ["mousemove", *self._at(target), *press])
+        self._with_key(held, ["mousemove", *place, *press])
         self._wait(QEvent.Type.MouseButtonRelease)
 
     def double_click(self, target: Any) -> None:
