@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells import count_cells
-from napari_pixcell.cells.inventing.recipe import Recipe
+from napari_pixcell.cells.class_map import UNCLASSED
+from napari_pixcell.cells.inventing.recipe import Recipe, read_shares
+from napari_pixcell.cells.layout import areas
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import chosen_region, read_image
@@ -41,6 +43,9 @@ READING = cli.group(
     cli.argument("--image", default="", metavar="NAME", help="name of the image in a COCO file"),
 )
 FORCE = cli.flag("--force", "replace existing files")
+SHARES = """classes of the cells and their shares, such as tumour=0.3,stroma=0.5; classes without a
+share divide what is left, else the rest has no class; default: none, or as in --like"""
+CLASSED = "family that must know the classes; by default, it gives all of them in equal shares"
 
 
 def layout_options(words: str) -> cli.Option:
@@ -194,10 +199,15 @@ def _recipe_options(parser: cli.Parser) -> None:
     cli.mpp("pixel size in µm", default=0.5),
     cli.path("--like", "LABELS", "layout whose statistics are the defaults"),
     _recipe_options,
+    cli.argument("--class-shares", default="", metavar="NAME=SHARE,…", help=SHARES),
+    cli.argument("--family", metavar="FAMILY", help=CLASSED),
     cli.number("--seed", Recipe.seed, "seed of the layout"),
     cli.path("--density-map", "IMAGE", "greyscale of any size: white is full density, black empty"),
     FORCE,
-    cli.examples("layout invent --size 512x512 --density 5000 --out mask.tif"),
+    cli.examples(
+        "layout invent --size 512x512 --density 5000 --out mask.tif",
+        "layout invent --size 512x512 --class-shares tumour=0.3,stroma=0.5 --out mask.tif",
+    ),
 )
 def invent(options: cli.Options) -> cli.Result:
     """Invent a layout from the density, size, shape and clustering of its nuclei."""
@@ -207,7 +217,7 @@ def invent(options: cli.Options) -> cli.Result:
     _check_target(options)
     given = {field: getattr(options, field) for _, field, _ in RECIPE_OPTIONS}
     given = {field: value for field, value in given.items() if value is not None}
-    recipe = replace(_recipe(options), seed=options.seed, **given)
+    recipe = _with_classes(options, replace(_recipe(options), seed=options.seed, **given))
     density_map = _density_map(options.density_map) if options.density_map else None
     invented = invent_layout(recipe, _shape(options.size), options.mpp, density_map=density_map)
     write_labels(options.out, invented.labels, options.mpp, invented.classes)
@@ -215,6 +225,7 @@ def invent(options: cli.Options) -> cli.Result:
         "layout": str(options.out),
         "cells": invented.placed,
         "wanted": invented.wanted,
+        "classes": dict(Counter(invented.classes.values())),
         "recipe": recipe.to_dict(),
         "note": str(invented),
     }
@@ -225,10 +236,44 @@ def _recipe(options: cli.Options) -> Recipe:
 
     if options.like is None:
         return Recipe()
-    labels = read_cells(options.like).labels
-    if labels is None:
+    file = read_cells(options.like)
+    if file.labels is None:
         raise _holds_outlines(options.like)
-    return measure(labels, options.mpp)
+    labels = areas(file.labels)[0].tolist()
+    counts = Counter(file.classes.get(label, UNCLASSED) for label in labels)
+    shares = tuple(counts.items()) if any(counts) else ()
+    return replace(measure(file.labels, options.mpp), classes=shares)
+
+
+def _with_classes(options: cli.Options, recipe: Recipe) -> Recipe:
+    """Return a recipe with the classes that are wanted, if the family knows them.
+
+    Raises
+    ------
+    PixCellError
+        If it does not, or if they cannot be read.
+    """
+    from napari_pixcell.models.families import get_family
+
+    if options.class_shares:
+        recipe = replace(recipe, classes=read_shares(options.class_shares))
+    if options.family is None:
+        return recipe
+    family = get_family(options.family)
+    names = [name for name, _ in family.palette if name]
+    if not names:
+        raise PixCellError(
+            f"{family.title} knows no classes of cells. Leave out --family, or choose a family "
+            "that was trained with classes."
+        )
+    if not recipe.classes:
+        recipe = replace(recipe, classes=tuple((name, 1 / len(names)) for name in names))
+    unknown = next((name for name, _ in recipe.classes if name and name not in names), None)
+    if unknown is not None:
+        raise PixCellError(
+            f"{family.title} knows no class “{unknown}”. Choose from: {', '.join(names)}."
+        )
+    return recipe
 
 
 def _shape(text: str) -> tuple[int, int]:

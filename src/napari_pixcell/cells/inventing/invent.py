@@ -278,4 +278,5 @@ def concentration(alignment: float) -> float:
 def _classes(recipe: Recipe, placed: int, rng: np.random.Generator) -> dict[int, str]:
     if not recipe.classes:
         return {}
-    return dict(enumerate(draw_classes(recipe.classes, placed, rng), 1))
+    drawn = enumerate(draw_classes(recipe.classes, placed, rng), 1)
+    return {label: name for label, name in drawn if name}

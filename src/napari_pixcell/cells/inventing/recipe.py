@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.cells.class_map import UNCLASSED
 from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
+EXAMPLE = "tumour=0.3,stroma=0.5"  # of shares
+ROUNDING = 1e-9  # of shares that add up to 1
 
 Shares = tuple[tuple[str, float], ...]
 """Classes of cells, and how common each is relative to the others."""
@@ -57,7 +60,8 @@ class Recipe:
     seed : int
         0 to 2³² − 1.
     classes : tuple of (name, share)
-        Classes assigned to cells at random, in these proportions. Default: none.
+        Classes assigned to cells at random, in these proportions. An empty name stands for cells
+        without a class. Default: none.
 
     Raises
     ------
@@ -81,7 +85,7 @@ class Recipe:
         for name, words, low, high, unit in LIMITS:
             check_range(words, getattr(self, name), low, high, unit)
         check_seed(self.seed)
-        object.__setattr__(self, "classes", checked_shares(self.classes))
+        object.__setattr__(self, "classes", checked_shares(self.classes, unclassed=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -108,8 +112,14 @@ class Recipe:
         return cls(**value)
 
 
-def checked_shares(classes: Any) -> Shares:
+def checked_shares(classes: Any, unclassed: bool = False) -> Shares:
     """Return classes and their shares, given as pairs or as a mapping.
+
+    Parameters
+    ----------
+    classes : pairs or mapping
+    unclassed : bool
+        True if the name may be empty, which stands for cells without a class.
 
     Raises
     ------
@@ -121,7 +131,7 @@ def checked_shares(classes: Any) -> Shares:
         shares = tuple((str(name), float(share)) for name, share in pairs)
     except (TypeError, ValueError):
         shares = (("", -1.0),)
-    if any(not name or not 0 <= share < 1e9 for name, share in shares) or (
+    if any(not (name or unclassed) or not 0 <= share < 1e9 for name, share in shares) or (
         shares and not sum(share for _, share in shares)
     ):
         raise PixCellError(
@@ -129,6 +139,54 @@ def checked_shares(classes: Any) -> Shares:
             "example: tumour 3, stroma 1."
         )
     return shares
+
+
+def read_shares(text: str) -> Shares:
+    """Read the shares of classes among all cells, written as ``tumour=0.3,stroma=0.5``.
+
+    Classes without a share divide what the others leave. If nothing is left to divide, the rest of
+    the cells gets the empty name, which stands for no class.
+
+    Raises
+    ------
+    PixCellError
+        If a name or share is missing or wrong, or the shares are more than all cells.
+    """
+    given: dict[str, float | None] = {}
+    for part in text.split(","):
+        name, mark, number = (word.strip() for word in part.rpartition("="))
+        name, number = (name, number) if mark else (number, "")
+        if not name:
+            raise PixCellError(f"A class in “{text}” has no name. Write {EXAMPLE}, for example.")
+        if name in given:
+            raise PixCellError(f"The class “{name}” is there twice. Name each class once.")
+        given[name] = _share(name, number) if mark else None
+    total = sum(share for share in given.values() if share is not None)
+    if total > 1 + ROUNDING:
+        raise PixCellError(
+            f"The shares of the classes add up to {total:g}. They are parts of all cells: let them "
+            "add up to 1 or less."
+        )
+    left, without = max(0.0, 1 - total), [name for name, share in given.items() if share is None]
+    if without and left <= ROUNDING:
+        raise PixCellError(
+            f"The other classes leave no cells for “{without[0]}”. Give it a share, and them less."
+        )
+    each = left / max(len(without), 1)
+    rest = ((UNCLASSED, left),) if left > ROUNDING and not without else ()
+    return (*((n, each if share is None else share) for n, share in given.items()), *rest)
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        raise PixCellError(
+            f"The share of the class “{name}” is “{text}”, not a number. Write {EXAMPLE}, for "
+            "example."
+        ) from None
+    check_range(f"share of the class “{name}”", share, 0, 1)
+    return share
 
 
 def draw_classes(shares: Shares, count: int, rng: np.random.Generator) -> list[str]:
