@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from feature_files import features_of, places, write_trident
 
 from napari_pixcell.engine.request_values import EmbedRequest
+from napari_pixcell.engine.styles.features import checking
 from napari_pixcell.engine.styles.features.writing import write_features
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
@@ -59,6 +62,85 @@ def test_a_file_is_opened_in_the_background(session, write) -> None:
     assert len(session.features.current) == 25 and session.features.opening is None
     assert not session.features.why_not() and not session.features.why_no_map()
     assert not session.notices.problems and "style" not in session.notices.notes
+
+
+ENDLESS = "import time; print('reading', flush=True); time.sleep(10**6)"
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Let each process that checks a file read for ever, and list these processes."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(path: Path, limit: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE)
+        assert process.stdout is not None and process.stdout.readline()  # it reads by now
+        started.append(process)
+        return process
+
+    monkeypatch.setattr(checking, "_start", start)
+    return started
+
+
+@pytest.mark.parametrize("way", ["cancel", "close", "another"])
+def test_reading_without_an_end_is_cancelled(
+    session, write, endless, monkeypatch, way: str
+) -> None:
+    session.features.open(write())
+    session.wait(until=lambda: bool(endless))
+    session.pump()  # the window goes on
+    assert session.features.opening is not None and session.busy
+    if way == "cancel":
+        assert session.cancel()
+    elif way == "close":
+        session.features.close()
+    else:
+        monkeypatch.undo()
+        session.features.open(write("case 8"))
+    endless[0].wait(60)
+    session.wait(60)
+    assert session.features.opening is None and not session.notices.problems
+    now = session.features.current
+    assert now is None if way != "another" else now.name == "case 8.h5"
+    endless[0].stdout.close()
+
+
+def test_a_file_that_ends_its_reader_is_refused(session, write, monkeypatch) -> None:
+    start, code = subprocess.Popen, "import os; os.abort()"
+    monkeypatch.setattr(checking, "_start", lambda *_: start([sys.executable, "-c", code]))
+    session.features.open(write())
+    session.wait(60)
+    assert session.features.current is None and session.features.opening is None
+    assert session.notices.problems["style"] == (
+        "“case 7.h5” cannot be read: it is damaged, or its drive does not answer. Download or copy "
+        "it again."
+    )
+
+
+def test_the_process_that_reads_ends_by_itself_in_a_loop_without_python(write) -> None:
+    # A regular expression that takes for ever keeps Python's lock, as HDF5 does.
+    code = (
+        "import re, sys; from napari_pixcell.engine.styles.features import checking\n"
+        "checking._read = lambda path: re.match('(a+)+$', 'a' * 60 + 'b')\n"
+        "sys.argv[1:] = ['0.1', 'case.h5']; checking.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ended.returncode == 1 and b"Timeout" in ended.stderr
+
+
+def test_files_are_told_apart_in_another_process(write, tmp_path, endless, monkeypatch) -> None:
+    good, cut, other = write(), tmp_path / "cut.h5", tmp_path / "other.h5"
+    monkeypatch.setattr(checking, "GLANCE_S", 0)
+    monkeypatch.setattr(checking, "EXTRA_S", 0)
+    assert checking.seems_features(good) and endless[0].wait(60)  # opening it says what is wrong
+    endless[0].stdout.close()
+    monkeypatch.undo()
+    cut.write_bytes(good.read_bytes()[:600])
+    other.write_bytes(b"no HDF5")
+    found = [checking.seems_features(path) for path in (good, cut, other, tmp_path / "no.h5")]
+    assert found == [True, False, False, False]
+    for path in (good, cut, other):
+        checking.check_readable(path)  # opening it says what is wrong
 
 
 def test_a_patch_becomes_the_style_of_the_active_region(opened, client, values) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from feature_files import features_of
 from ome_zarr_slides import write_ome_zarr
+from own_classes import PALETTE, write_own_classes
 from pictures import tissue
 from scripted import ScriptedClient
 from settling import settled
@@ -18,9 +20,10 @@ from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.models.families import encoder_of
+from napari_pixcell.engine.styles.features.writing import write_features
+from napari_pixcell.models.families import encoder_of, get_family
 from napari_pixcell.preferences import set_preference
-from napari_pixcell.slides import ArraySlide, open_slide
+from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import StyleChoice
 from napari_pixcell.worker.client import WorkerClient
@@ -162,6 +165,116 @@ def test_another_class_of_a_cell_is_saved(start: Start, slide_file: Path) -> Non
     again.restoring.open(folder)
     settled(again)
     assert again.regions.active.classes == {70_000: "stroma"}
+
+
+@pytest.mark.parametrize(
+    ("picked", "palette", "restored"),
+    [
+        ("stroma", PALETTE, "stroma"),
+        ("", PALETTE, ""),  # no class
+        ("stroma", (PALETTE[0], ("vessel", "#20d020")), "tumour"),  # the model lacks it by now
+    ],
+)
+def test_the_picked_class_is_restored(
+    start: Start, slide_file: Path, picked: str, palette: Any, restored: str
+) -> None:
+    session = start(slide_file)
+    session.settings.use_family(write_own_classes())
+    session.regions.add((300, 300))
+    settled(session)
+    session.classes.pick(picked)
+    folder = saved(session)
+    closed(session)
+    write_own_classes(palette=palette)
+    again = start()
+    again.restoring.open(folder)
+    settled(again)
+    assert again.settings.family == "marked" and again.classes.picked == restored
+    assert not again.notices.problems
+
+
+def features_beside(slide: Path) -> Path:
+    """Write features of the demo family for the slide's first 768 px, in its folder."""
+    family = get_family("demo")
+    path = slide.with_name("case 7.h5")
+    values = features_of(9, 128).reshape(3, 3, 128)
+    write_features(path, values, Region(0, 0, 768, 768), ((800, 800), 0.5), family)
+    return path
+
+
+def test_open_features_are_restored_wherever_they_were_moved_with_the_slide(
+    start: Start, slide_file: Path, tmp_path: Path
+) -> None:
+    session = start(slide_file)
+    session.features.open(features_beside(slide_file))
+    session.regions.add((300, 300))
+    settled(session)
+    session.features.show(False)
+    saved(session)
+    closed(session)
+    there = tmp_path / "there"
+    slide_file.parent.rename(there)
+    again = start()
+    again.restoring.open(there / "case 7.pixcell")
+    settled(again)
+    opened = again.features.current
+    assert opened is not None and opened.file.path == there / "case 7.h5" and len(opened) == 9
+    assert not again.features.shown and not again.features.why_no_map()
+    assert not again.notices.problems
+    again.features.close()
+    folder = saved(again)
+    closed(again)
+    assert json.loads((folder / "session.json").read_text())["features"] is None
+
+
+@pytest.mark.parametrize("change", ["removed", "changed", "damaged"])
+def test_a_session_opens_without_its_features_and_names_them(
+    start: Start, slide_file: Path, change: str
+) -> None:
+    session = start(slide_file)
+    path = features_beside(slide_file)
+    session.features.open(path)
+    session.regions.add((300, 300))
+    settled(session)
+    folder = saved(session)
+    closed(session)
+    if change == "removed":
+        path.unlink()
+    elif change == "changed":
+        path.write_bytes(path.read_bytes() + b"more")
+    else:
+        text = (folder / "session.json").read_text()
+        (folder / "session.json").write_text(text.replace('"path": "' + str(path), '"path": 3, "'))
+    again = start()
+    again.restoring.open(folder)
+    settled(again)
+    assert len(again.regions.current) == 1 and again.features.current is None
+    if change == "damaged":
+        assert "Not restored: 1 file of features." in again.notices.problems["slide"]
+        return
+    assert again.notices.notes["slide"] == (
+        "“case 7.pixcell” was opened: 1 region, 0 variants. The features “case 7.h5” were not "
+        "opened, because the file was moved or changed. Open it again by “Open features…” in the "
+        "⋯ menu."
+    )
+
+
+def test_features_belong_to_the_session_of_their_slide(
+    start: Start, slide_file: Path, tmp_path: Path
+) -> None:
+    session = start(slide_file)
+    session.features.open(features_beside(slide_file))
+    session.regions.add((300, 300))
+    settled(session)
+    first = saved(session)
+    session.slides.set(ArraySlide(tissue(600), 0.5, "other"))  # which the features do not fit
+    session.regions.add((300, 300))
+    settled(session)
+    second = saved(session)
+    assert first != second
+    documents = [json.loads((one / "session.json").read_text()) for one in (first, second)]
+    assert documents[0]["features"]["relative"] == "../case 7.h5"
+    assert documents[1]["features"] is None
 
 
 def test_a_session_finds_its_ome_zarr_after_both_were_moved(start: Start, tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ class Session:
             self.queue,
             self.staining,
             self.styles,
+            self.features,
             self.similar,
             self.training,
             self.control_training,

@@ -18,7 +18,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMainWindow, QWidget
 
-from napari_pixcell.engine.styles.features.file import holds_features
+from napari_pixcell.engine.styles.features.checking import seems_features
 from napari_pixcell.slides.reader import PLAIN, get_reader, get_zarr_reader
 from napari_pixcell.slides.remote import is_url, location_name
 from napari_pixcell.studio.saving.folder import is_session
@@ -81,11 +81,12 @@ class CanvasDrops(QObject):
         paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
         if not paths or len(paths) < len(urls) or event.modifiers() & ASKED:
             return False
-        if not all(holds_features(path) or is_undecided(path) for path in paths):
+        features = {path for path in paths if seems_features(path)}
+        if not all(path in features or is_undecided(path) for path in paths):
             return False
         event.acceptProposedAction()
         for path in paths:
-            if holds_features(path) or is_ours(path):
+            if path in features or is_ours(path):
                 self._take(path)
             else:
                 self._viewer.open(str(path), plugin=BUILTIN)

@@ -72,6 +72,11 @@ class CellClasses:
             return self._picked or UNCLASSED
         return names[0] if names else UNCLASSED
 
+    @property
+    def chosen(self) -> str | None:
+        """The class that was picked, for any model; None before the first time."""
+        return self._picked
+
     def pick(self, name: str) -> None:
         """Give new cells this class from now on."""
         self._picked = name

@@ -14,6 +14,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.saving.arrays import Side, Stored
 from napari_pixcell.studio.saving.document import SAVED
+from napari_pixcell.studio.saving.feature_mark import with_relative
 from napari_pixcell.studio.saving.folder import FILE, SessionFolder
 from napari_pixcell.studio.saving.places import Offer
 from napari_pixcell.studio.saving.slide_mark import SlideMark
@@ -100,6 +101,8 @@ class Book:
         document["results"] = [one for one in document["results"] if None not in one.values()]
         document["id"] = self.id
         document["slide"] = self.mark.to_dict(folder.path)
+        if document["features"] is not None:
+            document["features"] = with_relative(document["features"], folder.path)
         text = json.dumps(document | {SAVED: ""}, indent=1)
         self.names, self._owners = used, owners
         if text == self._text and not lost and (folder.path / FILE).exists():

@@ -35,6 +35,7 @@ from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.saving.arrays import layout_from, packed_from
 from napari_pixcell.studio.saving.document import WRONG
+from napari_pixcell.studio.saving.feature_mark import FeatureMark
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.styles.choice import StyleChoice
 from napari_pixcell.untrusted import check_array, parse_json, path_inside
@@ -81,6 +82,10 @@ class Loader:
     def styles(self) -> list[Style]:
         names = self.document["styles"]
         return self.read_all("style", names, lambda name: style_from(self.folder.get(name)))
+
+    def features(self) -> FeatureMark | None:
+        value = self.document.get("features")
+        return self._try("file of features", FeatureMark.from_dict, value) if value else None
 
     def target_numbers(self) -> set[int]:
         """Return the numbers of the regions of all targets that are not damaged."""

@@ -17,6 +17,7 @@ from napari_pixcell.slides import open_slide
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving.document import OLDER
+from napari_pixcell.studio.saving.feature_mark import FeatureMark
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
 from napari_pixcell.studio.saving.slide_mark import SlideMark
@@ -34,6 +35,8 @@ class Opening:
     locked: bool = False  # for this window
     styles: list[Style] = field(default_factory=list)
     measured: list[Any] = field(default_factory=list)
+    features: FeatureMark | None = None
+    features_path: Path | None = None  # None if they are missing
     numbers: dict[int, int] = field(default_factory=dict)  # saved to present numbers of regions
     jobs: dict[int, int] = field(default_factory=dict)  # saved to present numbers of jobs
     results: list[tuple[Result, SavedResult]] = field(default_factory=list)
@@ -119,6 +122,16 @@ def outdated_sentence(count: int) -> str:
     return (
         f" {were} left out, because the weights that embedded the styles were replaced. Generate "
         "the regions again."
+    )
+
+
+def features_sentence(opening: Opening) -> str:
+    """Return what to do about a file of features that was open and is missing."""
+    if opening.features is None or opening.features_path is not None:
+        return ""
+    return (
+        f" The features “{opening.features.path.name}” were not opened, because the file was moved "
+        "or changed. Open it again by “Open features…” in the ⋯ menu."
     )
 
 

@@ -16,6 +16,7 @@ from napari_pixcell.engine.events import Variant
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import families
 from napari_pixcell.studio.background import Background, sentence
+from napari_pixcell.studio.cells.classes import CellClasses
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.queue import JobQueue, SavedJob
@@ -34,6 +35,7 @@ from napari_pixcell.studio.saving.opening import (
     about_same,
     colours,
     damage_sentence,
+    features_sentence,
     lost_sentence,
     opened,
     outdated_sentence,
@@ -46,6 +48,7 @@ from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.features import FeatureStyles
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.words import counted
@@ -64,6 +67,8 @@ class Restoring:
     regions: Regions
     layouts: Layouts
     invention: Invention
+    classes: CellClasses
+    features: FeatureStyles
     library: Styles
     styles: RegionStyles
     gallery: Gallery
@@ -183,6 +188,8 @@ class Restoring:
                 self.recent.remember(opening.folder.path)
             opening.styles = loader.styles()
             opening.measured = read_measured(loader)
+            opening.features = mark = loader.features()
+            opening.features_path = mark.find(opening.folder.path) if mark is not None else None
             items = loader.regions()
             for item in items:
                 item.pixels = tissue(slide, item.region, item.family)
@@ -226,6 +233,9 @@ class Restoring:
                 self.invention.recipe = Recipe.from_dict(loader.document["recipe"])
         except DAMAGED:
             loader.lost.append("setting")
+        chosen = loader.document.get("class")
+        if chosen in [name for name, _ in self.classes.palette]:  # or else the first
+            self.classes.pick(chosen)
 
     def _take_regions(self, opening: Opening, loader: Loader, items: list[RegionItem]) -> None:
         old = {item.number for item in items}
@@ -340,19 +350,28 @@ class Restoring:
             opening.id if own else "",
         )
         self._say_restored(opening, loader, damaged)
+        self._open_features(opening)
+
+    def _open_features(self, opening: Opening) -> None:
+        """Open the file of features that was open, unless it is open already."""
+        mark, path, current = opening.features, opening.features_path, self.features.current
+        if mark is None or path is None:
+            return
+        if current is None or current.file.path != path:
+            self.features.open(path, mark.shown)
 
     def _say_restored(self, opening: Opening, loader: Loader, damaged: bool) -> None:
         count = max(0, len(loader.document["regions"]) - loader.lost.count("region"))
         regions = counted(count, "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
-        outdated = outdated_sentence(loader.outdated)
+        missing = outdated_sentence(loader.outdated) + features_sentence(opening)
         if damaged:
-            self.notices.say(SECTION, damage_sentence(opening, loader, there) + outdated)
+            self.notices.say(SECTION, damage_sentence(opening, loader, there) + missing)
         elif not opening.locked:
             self.notices.note(
                 SECTION,
                 f"“{opening.name}” was opened: {there}. It is open in another window too, so what "
-                f"you do here is saved beside it, under another name.{outdated}",
+                f"you do here is saved beside it, under another name.{missing}",
             )
         else:
-            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.{outdated}")
+            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.{missing}")

@@ -23,6 +23,7 @@ from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import style_bytes
 from napari_pixcell.models.families import encoder_of
 from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.studio.cells.classes import CellClasses
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.generation.job import GenerationJob
@@ -43,9 +44,11 @@ from napari_pixcell.studio.saving.arrays import (
     packed_side,
 )
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
+from napari_pixcell.studio.saving.feature_mark import FeatureMark
 from napari_pixcell.studio.saving.measures import measured_document
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.features import FeatureStyles
 from napari_pixcell.studio.styles.library import Styles
 
 
@@ -58,6 +61,8 @@ class Snapshots:
     regions: Regions
     library: Styles
     invention: Invention
+    classes: CellClasses
+    features: FeatureStyles
     gallery: Gallery
     queue: JobQueue
     measures: Measures
@@ -93,6 +98,8 @@ class _Snapshot:
             SAVED: datetime.now().astimezone().isoformat(timespec="seconds"),
             "settings": asdict(parts.settings),
             "recipe": parts.invention.recipe.to_dict(),
+            "class": parts.classes.chosen,
+            "features": self._features(),
             "export_name": parts.exporter.name if key == parts.slides.key else "",
             "active": parts.regions.active_on(key),
             "styles": self._styles(),
@@ -102,6 +109,13 @@ class _Snapshot:
             "measures": measured_document(parts.measures, key),
             "targets": self._listed,
         }
+
+    def _features(self) -> dict[str, Any] | None:
+        features = self._parts.features
+        if features.current is None or features.slide != self._key:
+            return None
+        file = features.current.file
+        return FeatureMark(file.path.absolute(), file.key, features.shown).to_dict()
 
     # -- regions -------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_pixcell.engine.styles.features.checking import Abandoned, check_readable
 from napari_pixcell.engine.styles.features.file import FeatureFile, open_features
 from napari_pixcell.engine.styles.features.neighbours import FeatureStyle, PatchNeighbours
 from napari_pixcell.engine.styles.features.search import FeatureSearch
@@ -27,7 +28,7 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.library import SECTION, Styles
-from napari_pixcell.studio.tasks import Task, Tasks
+from napari_pixcell.studio.tasks import CancelledTask, Task, Tasks
 
 SAME_SIZE = 0.01  # a slide's size as stated in the file, which other readers may cut off
 NEAREST = 50  # patches to a position
@@ -115,26 +116,40 @@ class FeatureStyles:
     def __post_init__(self) -> None:
         self.current: OpenFeatures | None = None
         self.opening: Task | None = None
+        self.slide = ""  # key of the slide in whose session it is saved
         self.shown = True  # whether the patches are shown on the slide
         self.slides.changed.connect(self._follow)
         self.settings.events.family.connect(self._follow, max_args=0)
 
     # -- the file --------------------------------------------------------------------------
 
-    def open(self, path: Path) -> None:
-        """Open a file of features in a thread, in place of the one that is open."""
+    def open(self, path: Path, shown: bool = True) -> None:
+        """Open a file of features in a thread, in place of the one that is open.
+
+        A process of its own reads it first, so that a damaged file cannot freeze the window.
+
+        Parameters
+        ----------
+        path : Path
+        shown : bool
+            Whether its patches are shown on the slide.
+        """
         family, there = self.settings.model, self.slides.current is not None
         self.tasks.drop(self.opening)
         section = SECTION if there else "slide"  # without a slide, styles are not in view
         task = self.opening = Task(section=section, message=f"Opening {path.name}")
 
         def work() -> OpenFeatures:
+            try:
+                check_readable(path, lambda: task.cancelled)
+            except Abandoned:
+                raise CancelledTask from None
             file = open_features(path, family)
             try:
                 neighbours = PatchNeighbours(file)
                 neighbours.square(0, 0, 0)  # coordinates and their tree, once
                 opened = OpenFeatures(file, neighbours, FeatureSearch(file))
-                _ = opened.extent  # which the dock asks for at each change
+                _ = opened.extent, file.key  # which the dock and a saved session ask for
                 return opened
             except BaseException:
                 file.close()
@@ -144,31 +159,38 @@ class FeatureStyles:
             if self.opening is not task:  # closed, or another one was opened
                 self._close(opened)
                 return
-            self.tasks.end(task)
             if not there:
                 self.notices.say(section, "")
             self.close()
-            self.current, self.shown = opened, True
+            self.current, self.shown, self.slide = opened, shown, self.slides.key
             if note := self._other_name():
                 self.notices.note(SECTION, note)
             self._emit()
 
-        def failed(problem: str) -> None:
+        def ended() -> None:
             if self.opening is task:
                 self.opening = None
-                self.tasks.end(task, problem)
                 self._emit()
 
-        self.tasks.start(task)
+        self.tasks.run_alone(task, work, done, ended)
         if not there:
             self.notices.note(section, task.sentence())
-        self.tasks.background.compute(work, done, failed)
         self._emit()
+
+    def cancel(self) -> bool:
+        """Open the file no longer that is being opened; True if there was one."""
+        opening = self.opening
+        self.tasks.drop(opening)
+        self.opening = None
+        if opening is not None:
+            self._emit()
+        return opening is not None
 
     def close(self) -> None:
         """Close the file; styles taken from it stay."""
         self.tasks.drop(self.opening)
         before, self.current, self.opening = self.current, None, None
+        self.slide = ""
         if before is not None:
             self._close(before)
         self._emit()
@@ -179,6 +201,7 @@ class FeatureStyles:
 
     def release(self) -> None:
         """Close the file at once, at the end of the session."""
+        self.tasks.drop(self.opening)
         if self.current is not None:
             self.current.file.close()
 
@@ -190,6 +213,8 @@ class FeatureStyles:
 
     def _follow(self) -> None:
         if self.current is not None:
+            if not self.why_no_map():
+                self.slide = self.slides.key
             self._emit()
 
     def _emit(self) -> None:

@@ -154,6 +154,13 @@ class FeatureFile:
         for first in range(0, len(self), size):
             yield first, self._read(first, min(first + size, len(self)))
 
+    def walk(self) -> None:
+        """Follow the index of all rows once, without reading them."""
+        with self._reading():
+            if self._features.chunks is not None:
+                self._features.id.chunk_iter(lambda _: None)
+            self.rows([0, len(self) - 1])
+
     def checked(self, row: int) -> int:
         """Return the number of a row, or raise PixCellError if there is none."""
         if not 0 <= row < len(self):
