@@ -79,6 +79,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         return process
 
     monkeypatch.setattr(checking, "_start", start)
+    monkeypatch.setattr(checking, "_checked", set())
     return started
 
 
@@ -107,6 +108,7 @@ def test_reading_without_an_end_is_cancelled(
 
 def test_a_file_that_ends_its_reader_is_refused(session, write, monkeypatch) -> None:
     start, code = subprocess.Popen, "import os; os.abort()"
+    monkeypatch.setattr(checking, "_checked", set())
     monkeypatch.setattr(checking, "_start", lambda *_: start([sys.executable, "-c", code]))
     session.features.open(write())
     session.wait(60)
@@ -139,8 +141,11 @@ def test_files_are_told_apart_in_another_process(write, tmp_path, endless, monke
     other.write_bytes(b"no HDF5")
     found = [checking.seems_features(path) for path in (good, cut, other, tmp_path / "no.h5")]
     assert found == [True, False, False, False]
+    monkeypatch.setattr(checking, "_checked", set())
     for path in (good, cut, other):
         checking.check_readable(path)  # opening it says what is wrong
+    monkeypatch.setattr(checking, "_start", None)
+    checking.check_readable(good)  # known to be readable
 
 
 def test_a_patch_becomes_the_style_of_the_active_region(opened, client, values) -> None:

@@ -243,8 +243,9 @@ def test_a_session_opens_without_its_features_and_names_them(
     elif change == "changed":
         path.write_bytes(path.read_bytes() + b"more")
     else:
-        text = (folder / "session.json").read_text()
-        (folder / "session.json").write_text(text.replace('"path": "' + str(path), '"path": 3, "'))
+        document = json.loads((folder / "session.json").read_text())
+        document["features"]["path"] = 3
+        (folder / "session.json").write_text(json.dumps(document))
     again = start()
     again.restoring.open(folder)
     settled(again)
@@ -267,7 +268,7 @@ def test_features_belong_to_the_session_of_their_slide(
     session.regions.add((300, 300))
     settled(session)
     first = saved(session)
-    session.slides.set(ArraySlide(tissue(600), 0.5, "other"))  # which the features do not fit
+    session.slides.set(ArraySlide([tissue(600)], 0.5, "other"))  # which the features do not fit
     session.regions.add((300, 300))
     settled(session)
     second = saved(session)

@@ -7,4 +7,9 @@ from napari_pixcell.studio.session import Session
 
 def settled(session: Session) -> None:
     """Wait until a session has no work in the background."""
-    session.wait(20, until=lambda: not session.background.busy)
+    session.wait(60, until=lambda: not works(session))
+
+
+def works(session: Session) -> bool:
+    """Whether a session computes, or opens features, which have a thread and a process."""
+    return session.background.busy or session.features.opening is not None

@@ -15,6 +15,7 @@ from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
+from settling import works
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
@@ -199,7 +200,7 @@ def until_idle(qtbot: Any) -> Callable[..., None]:
 @pytest.fixture
 def settle(until_idle: Callable[..., None]) -> Callable[[PixCellStudio], None]:
     """Wait until the session is idle and the dock is up to date."""
-    return lambda studio: until_idle(studio, lambda: studio.session.background.busy)
+    return lambda studio: until_idle(studio, lambda: works(studio.session))
 
 
 def studio_of(widget: QWidget) -> PixCellStudio:

@@ -14,12 +14,15 @@ from pathlib import Path
 
 from napari_pixcell.engine.styles.features.file import SUFFIXES, FeatureFile, holds_features
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.content import WHOLE, content_key
+from napari_pixcell.untrusted import check_regular, reading
 
 LIMIT_S = 120  # until the process ends itself; files on slow drives take long
 GLANCE_S = 10  # the same, while the window waits
 EXTRA_S = 5  # until it is left behind: a drive that does not answer keeps it alive
 POLL_S = 0.02
 ENDED, NO_FEATURES = 0, 3  # exit codes
+_checked: set[tuple[str, int]] = set()  # files that were read to their end
 
 
 class Abandoned(Exception):
@@ -43,6 +46,9 @@ def check_readable(path: Path, cancelled: Callable[[], bool] = lambda: False) ->
     Abandoned
         If it was cancelled.
     """
+    key = _key(path)
+    if key in _checked:
+        return
     process = _start(path, LIMIT_S)
     while process.poll() is None:
         if cancelled():
@@ -57,6 +63,7 @@ def check_readable(path: Path, cancelled: Callable[[], bool] = lambda: False) ->
             f"“{path.name}” cannot be read: it is damaged, or its drive does not answer. Download "
             "or copy it again."
         )
+    _checked.add(key)
 
 
 def seems_features(path: Path) -> bool:
@@ -69,6 +76,14 @@ def seems_features(path: Path) -> bool:
     except subprocess.TimeoutExpired:
         process.kill()
         return True
+
+
+def _key(path: Path) -> tuple[str, int]:
+    """Return what changes with the content of a file; of large ones, only parts are compared."""
+    with reading(path.name, "Download or copy it again."):
+        check_regular(path)
+        facts = path.stat()
+        return content_key(path), facts.st_mtime_ns if facts.st_size > WHOLE else 0
 
 
 def _start(path: Path, limit: int) -> subprocess.Popen[bytes]:
