@@ -17,7 +17,10 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QPoint
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QPushButton, QTabBar, QWidget
+
+from napari_pixcell.ui.layers.layout_tools import LayoutTools
 
 PROGRAMS = "openbox", "xdotool"
 PATIENCE_MS = 60_000
@@ -48,6 +51,12 @@ def window_manager(folder: Path) -> Iterator[None]:
         process.wait()
 
 
+def at(tools: LayoutTools, *points: tuple[float, float]) -> list[tuple[float, ...]]:
+    """Return the world points of places (y, x) in the layout of the active region."""
+    assert tools.layer is not None
+    return [tuple(tools.layer.data_to_world(point)) for point in points]
+
+
 def cross(docked: QWidget) -> QWidget:
     """Return the button that closes the dock of a widget."""
     title = docked.parentWidget().titleBarWidget()
@@ -55,16 +64,27 @@ def cross(docked: QWidget) -> QWidget:
 
 
 class _Arrivals(QObject):
-    """Counts the events that come from the window system, by their types."""
+    """Counts the events that come from the window system, and follows the mouse."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.counts: dict[QEvent.Type, int] = {}
+        self.counts: dict[QEvent.Type, int] = {}  # by their types
+        self.mouse = QPoint(-1, -1)  # on the screen, as the program knows it
 
     def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
         if event is not None and event.spontaneous():
             self.counts[event.type()] = self.counts.get(event.type(), 0) + 1
+            if isinstance(event, QMouseEvent):
+                self.mouse = event.globalPosition().toPoint()
         return False
+
+
+def _move(place: QPoint) -> list[str]:
+    return ["mousemove", str(place.x()), str(place.y())]
+
+
+def _key(act: str, key: str) -> list[str]:
+    return [act, key] if key else []
 
 
 class Hand:
@@ -73,7 +93,7 @@ class Hand:
     def __init__(self, viewer: Viewer, qtbot: Any) -> None:
         self.viewer, self._qtbot = viewer, qtbot
         self._arrivals = _Arrivals()
-        self._clicked: Sequence[str] = ()  # the last place
+        self._pressed: QPoint | None = None  # the last place
         application = QApplication.instance()
         assert application is not None
         application.installEventFilter(self._arrivals)
@@ -112,35 +132,45 @@ class Hand:
 
     def move(self, target: Any) -> None:
         """Move the mouse over something."""
-        self._run(["mousemove", *self._at(target)])
+        self._run(_move(self.place_of(target)))
 
     def click(self, target: Any, button: int = LEFT, held: str = "", times: int = 1) -> None:
         """Click on something, with a key held down if one is named."""
-        place = self._at(target)
-        if place == self._clicked:  # or Qt would take both clicks for a double click
-            self._qtbot.wait(QApplication.doubleClickInterval() + 50)
-        self._clicked = place
+        place = self.place_of(target)
+        self._press_anew(place)
         press = ["click", "--repeat", str(times), "--delay", "20", str(button)]
-        self._with_key(held, ["mousemove", *place, *press])
+        self._expect(QEvent.Type.MouseButtonRelease)
+        self._run([*_key("keydown", held), *_move(place), *press, *_key("keyup", held)])
         self._wait(QEvent.Type.MouseButtonRelease)
 
     def double_click(self, target: Any) -> None:
         """Click twice in quick succession."""
         press = ["click", "--repeat", "2", "--delay", "30", "1"]
+        place = self.place_of(target)
+        self._press_anew(place)
         self._expect(QEvent.Type.MouseButtonRelease, 2)
-        self._run(["mousemove", *self._at(target), *press])
+        self._run([*_move(place), *press])
         self._wait(QEvent.Type.MouseButtonRelease)
 
     def drag(self, *path: Any, held: str = "") -> None:
-        """Press at the first place, move through the others, and release at the last."""
+        """Press at the first place, move through the others, and release at the last.
+
+        A busy program is sent only the last of the moves that it missed. So each place waits until
+        the program knows that the mouse is there.
+        """
         places = [self.place_of(target) for target in path]
-        act = ["mousemove", str(places[0].x()), str(places[0].y()), "mousedown", "1"]
-        for first, second in pairwise(places):
-            for step in range(1, STEPS + 1):
-                x = first.x() + (second.x() - first.x()) * step // STEPS
-                y = first.y() + (second.y() - first.y()) * step // STEPS
-                act += ["mousemove", str(x), str(y), "sleep", "0.01"]
-        self._with_key(held, [*act, "mouseup", "1"])
+        self._press_anew(places[0])
+        self._expect(QEvent.Type.MouseButtonPress)
+        self._run([*_key("keydown", held), *_move(places[0]), "mousedown", "1"])
+        try:
+            self._wait(QEvent.Type.MouseButtonPress)
+            for first, second in pairwise(places):
+                steps = (first + (second - first) * step / STEPS for step in range(1, STEPS + 1))
+                self._run([word for place in steps for word in (*_move(place), "sleep", "0.01")])
+                self._wait_at(second)
+        finally:
+            self._expect(QEvent.Type.MouseButtonRelease)
+            self._run(["mouseup", "1", *_key("keyup", held)])
         self._wait(QEvent.Type.MouseButtonRelease)
 
     def wheel(self, target: Any, notches: int) -> None:
@@ -148,7 +178,7 @@ class Hand:
         button = WHEEL_UP if notches > 0 else WHEEL_DOWN
         turn = ["click", "--repeat", str(abs(notches)), "--delay", "10", str(button)]
         self._expect(QEvent.Type.Wheel)
-        self._run(["mousemove", *self._at(target), *turn])
+        self._run([*_move(self.place_of(target)), *turn])
         self._wait(QEvent.Type.Wheel)
 
     def press(self, *keys: str) -> None:
@@ -182,13 +212,17 @@ class Hand:
 
     # -- waiting -----------------------------------------------------------------------------
 
-    def _at(self, target: Any) -> Sequence[str]:
-        place = self.place_of(target)
-        return str(place.x()), str(place.y())
+    def _press_anew(self, place: QPoint) -> None:
+        """Wait if Qt would take a press for the second one of a double click."""
+        before, self._pressed = self._pressed, place
+        if before is None:
+            return
+        hints = QApplication.styleHints()
+        if (place - before).manhattanLength() <= 2 * hints.mouseDoubleClickDistance():
+            self._qtbot.wait(hints.mouseDoubleClickInterval() + 50)
 
-    def _with_key(self, held: str, act: list[str]) -> None:
-        self._expect(QEvent.Type.MouseButtonRelease)
-        self._run(["keydown", held, *act, "keyup", held] if held else act)
+    def _wait_at(self, place: QPoint) -> None:
+        self._qtbot.waitUntil(lambda: self._arrivals.mouse == place, timeout=PATIENCE_MS)
 
     def _expect(self, kind: QEvent.Type, more: int = 1) -> None:
         self._wanted = self._arrivals.counts.get(kind, 0) + more

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 import pytest
 from hand import Hand, missing, window_manager
+from pictures import tissue
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QWidget
+from skimage.draw import disk
+from tifffile import imwrite
 
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.layers.layout_tools import LayoutTools
 
 MOST_TURNS = 40  # of the wheel
 LARGE = 1366, 768  # a small laptop's screen
@@ -77,3 +84,44 @@ def press_on(
         settle(studio)
 
     return press_on
+
+
+@pytest.fixture
+def paint_cells(settle: Callable[..., None]) -> Callable[..., None]:
+    """Replace the layout of the active region by round cells, by their centres (y, x)."""
+
+    def paint_cells(studio: PixCellStudio, *centres: tuple[float, float]) -> None:
+        labels = np.zeros((256, 256), np.int32)
+        for label, centre in enumerate(centres, start=1):
+            labels[disk(centre, 14)] = label
+        number = studio.session.regions.active.number
+        studio.session.layouts.set(number, labels, "test", LayoutSource("painted"))
+        settle(studio)
+
+    return paint_cells
+
+
+@pytest.fixture
+def with_cells(
+    press_on: Callable[..., None], paint_cells: Callable[..., None], settle: Callable[..., None]
+) -> Callable[..., LayoutTools]:
+    """Add a region of round cells by hand, bring it into view, and return the tools."""
+
+    def with_cells(studio: PixCellStudio, *centres: tuple[float, float]) -> LayoutTools:
+        press_on(studio, studio.region.add_button)
+        paint_cells(studio, *centres)
+        studio.link.go_to(studio.session.regions.active.region)
+        settle(studio)
+        return studio.link.tools
+
+    return with_cells
+
+
+@pytest.fixture
+def slide_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A slide of 800 × 800 px at 0.5 µm/px, beside which sessions are saved."""
+    monkeypatch.setenv("PIXCELL_SESSIONS", "1")
+    path = tmp_path / "case 7.tif"
+    per_cm = 1e4 / 0.5
+    imwrite(path, tissue(800), resolution=(per_cm, per_cm), resolutionunit="CENTIMETER")
+    return path

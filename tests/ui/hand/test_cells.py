@@ -6,33 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hand import Hand
-from skimage.draw import disk
+from hand import at
 
-from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.layers.layout_tools import LayoutTools
 
 CENTRES = (60.0, 60.0), (60.0, 160.0), (160.0, 60.0)
 TOUCHING = (60.0, 60.0), (60.0, 89.0), (89.0, 60.0)
 
 
 @pytest.fixture
-def tools(ready: PixCellStudio, hand: Hand, press_on: Callable[..., None], settle):
+def tools(ready: PixCellStudio, with_cells: Callable[..., LayoutTools]) -> LayoutTools:
     """The tools, with a region of three cells in view."""
-    press_on(ready, ready.region.add_button)
-    labels = np.zeros((256, 256), np.int32)
-    for label, centre in enumerate(CENTRES, start=1):
-        labels[disk(centre, 14)] = label
-    active = ready.session.regions.active
-    ready.session.layouts.set(active.number, labels, "test", LayoutSource("painted"))
-    settle(ready)
-    ready.link.go_to(active.region)
-    settle(ready)
-    return ready.link.tools
-
-
-def at(tools, *points: tuple[float, float]) -> list[tuple[float, ...]]:
-    return [tuple(tools.layer.data_to_world(point)) for point in points]
+    return with_cells(ready, *CENTRES)
 
 
 def cells(tools) -> set[int]:
@@ -85,16 +71,11 @@ def test_each_tool_by_hand(ready, hand, press_on, settle, tools) -> None:
 
 
 def test_cells_are_selected_merged_and_deleted_by_hand(
-    ready, hand, press_on, settle, tools
+    ready, hand, press_on, settle, tools, paint_cells
 ) -> None:
     panel = ready.layout_.tools
     press_on(ready, panel.buttons["select"])
-    labels = np.zeros((256, 256), np.int32)
-    for label, centre in enumerate(TOUCHING, start=1):
-        labels[disk(centre, 14)] = label
-    number = ready.session.regions.active.number
-    ready.session.layouts.set(number, labels, "test", LayoutSource("painted"))
-    settle(ready)
+    paint_cells(ready, *TOUCHING)
     first, second, third = at(tools, *TOUCHING)
     hand.click(first)
     settle(ready)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hand import Hand
-from own_classes import write_own_classes
+from hand import Hand, at, cross
+from own_classes import PALETTE, write_own_classes
+from qtpy.QtWidgets import QFileDialog
+from scripted import ScriptedClient
 from skimage.draw import disk
 
-from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells import write_labels
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.layers.layout_tools import LayoutTools
+from napari_pixcell.ui.sections.layout import ON_REGION
 
 CENTRES = (60.0, 60.0), (60.0, 160.0)
 
 
 @pytest.fixture
-def tools(ready: PixCellStudio, hand: Hand, press_on: Callable[..., None], settle):
+def tools(ready: PixCellStudio, with_cells: Callable[..., LayoutTools]) -> LayoutTools:
     """The tools, with a model that knows two classes and a region of two cells in view."""
     ready.session.settings.use_family(write_own_classes())
-    press_on(ready, ready.region.add_button)
-    labels = np.zeros((256, 256), np.int32)
-    for label, centre in enumerate(CENTRES, start=1):
-        labels[disk(centre, 14)] = label
-    active = ready.session.regions.active
-    ready.session.layouts.set(active.number, labels, "test", LayoutSource("painted"))
-    settle(ready)
-    ready.link.go_to(active.region)
-    settle(ready)
-    return ready.link.tools
-
-
-def at(tools, *points: tuple[float, float]) -> list[tuple[float, ...]]:
-    return [tuple(tools.layer.data_to_world(point)) for point in points]
+    return with_cells(ready, *CENTRES)
 
 
 def test_a_class_is_picked_painted_changed_and_undone_by_hand(
@@ -84,3 +77,88 @@ def test_arrow_keys_move_through_the_classes(ready, hand, press_on, settle, tool
     hand.press("Left")
     settle(ready)
     assert ready.session.classes.picked == "tumour"
+
+
+def test_every_way_to_a_cell_keeps_its_class_and_colour(
+    slide_file: Path, viewer, client, hand: Hand, press_on, settle, qtbot, monkeypatch
+) -> None:
+    def dock(client: ScriptedClient) -> PixCellStudio:
+        made = PixCellStudio(viewer, client)
+        viewer.window.add_dock_widget(made, name="PixCell studio")
+        return made
+
+    def colour(studio: PixCellStudio, label: int) -> str:
+        red, green, blue, _ = np.round(studio.link.tools.layer.colormap.map(label) * 255)
+        return f"#{int(red):02x}{int(green):02x}{int(blue):02x}"
+
+    mask = np.zeros((256, 256), np.int32)
+    mask[disk((40, 200), 14)], mask[disk((90, 200), 14)] = 1, 2
+    file = slide_file.with_name("cells.tif")
+    write_labels(file, mask, 0.5, {1: "stroma", 2: "tumour"})
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(file), ON_REGION))
+    studio = dock(client)
+    studio.session.saver.pause = 0.0
+    studio.actions.open(slide_file)
+    qtbot.waitUntil(lambda: studio.session.slides.ready, timeout=60_000)
+    settle(studio)
+    studio.session.settings.use_family(write_own_classes())
+    press_on(studio, studio.region.add_button)
+    press_on(studio, studio.layout_.import_button)
+    item = studio.session.regions.active
+    assert item.classes == {1: "stroma", 2: "tumour"}
+    studio.link.go_to(item.region)
+    settle(studio)
+    panel, tools = studio.layout_.tools, studio.link.tools
+    press_on(studio, panel.buttons["paint"])
+    hand.drag(*at(tools, (40, 40), (40, 70)))
+    settle(studio)
+    press_on(studio, panel.classes.buttons["stroma"])
+    hand.drag(*at(tools, (90, 40), (90, 70)))
+    settle(studio)
+    hand.press("q")
+    hand.drag(*at(tools, (140, 40), (140, 70)))
+    settle(studio)
+    assert item.classes == {1: "stroma", 2: "tumour", 3: "tumour", 4: "stroma"}
+    assert tools.layer.data[140, 60] == 5 and colour(studio, 5) == "#ffffff"
+    hand.press("ctrl+z")
+    settle(studio)
+    assert tools.layer.data[140, 60] == 0
+    hand.press("q")
+    press_on(studio, panel.buttons["stamp"])
+    hand.click(*at(tools, (140, 200)))
+    settle(studio)
+    assert item.classes[int(tools.layer.data[140, 200])] == "tumour"
+    press_on(studio, panel.classes.buttons["stroma"])
+    studio.session.settings.keep_cells = True
+    press_on(studio, studio.layout_.inventing.button)
+    press_on(studio, studio.layout_.inventing.invent_button)
+    SHOT(studio, "invent")
+    classes, colours = dict(item.classes), dict(PALETTE)
+    labels = [int(label) for label in np.unique(item.layout) if label]
+    assert len(labels) > 10 and set(labels) <= set(classes)
+    assert Counter(classes[label] for label in labels)["tumour"] == 3
+    assert all(colour(studio, label) == colours[classes[label]] for label in labels)
+    studio.session.saver.flush()
+    hand.click(cross(studio))
+    qtbot.waitUntil(lambda: client.closed, timeout=60_000)
+
+    again = dock(ScriptedClient())
+    settle(again)
+    qtbot.waitUntil(again.footer.action.isVisible, timeout=60_000)
+    hand.click(again.footer.action)
+    qtbot.waitUntil(lambda: again.session.regions.active is not None, timeout=60_000)
+    settle(again)
+    SHOT(again, "again")
+    restored = again.session.regions.active
+    np.testing.assert_array_equal(restored.layout, item.layout)
+    assert {label: restored.classes[label] for label in labels} == {n: classes[n] for n in labels}
+    assert all(colour(again, label) == colours[classes[label]] for label in labels)
+    assert again.session.classes.picked == "stroma"
+
+
+def SHOT(studio, name):
+    from qtpy.QtWidgets import QApplication
+
+    for _ in range(10):
+        QApplication.processEvents()
+    QApplication.primaryScreen().grabWindow(0).save(f"/tmp/gaps-{name}.png")

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from hand import Hand, cross
-from pictures import tissue
 from scripted import ScriptedClient
-from tifffile import imwrite
 
 from napari_pixcell.ui.dock import PixCellStudio
-
-
-@pytest.fixture
-def slide_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A slide of 800 × 800 px at 0.5 µm/px, beside which sessions are saved."""
-    monkeypatch.setenv("PIXCELL_SESSIONS", "1")
-    path = tmp_path / "case 7.tif"
-    per_cm = 1e4 / 0.5
-    imwrite(path, tissue(800), resolution=(per_cm, per_cm), resolutionunit="CENTIMETER")
-    return path
 
 
 def test_close_reopen_and_open_the_session(
