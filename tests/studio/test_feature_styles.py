@@ -119,6 +119,17 @@ def test_a_file_that_ends_its_reader_is_refused(session, write, monkeypatch) -> 
     )
 
 
+def test_a_reader_that_cannot_be_started_is_named(session, write, monkeypatch) -> None:
+    monkeypatch.setattr(checking, "_checked", set())
+    monkeypatch.setattr(sys, "executable", str(write().with_name("no python")))
+    session.features.open(write())
+    session.wait(60)
+    assert session.notices.problems["style"] == (
+        "The process that reads “case 7.h5” cannot be started (No such file or directory). Close "
+        "other programs and try again."
+    )
+
+
 def test_the_process_that_reads_ends_by_itself_in_a_loop_without_python(write) -> None:
     # A regular expression that takes for ever keeps Python's lock, as HDF5 does.
     code = (

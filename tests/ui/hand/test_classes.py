@@ -132,7 +132,6 @@ def test_every_way_to_a_cell_keeps_its_class_and_colour(
     studio.session.settings.keep_cells = True
     press_on(studio, studio.layout_.inventing.button)
     press_on(studio, studio.layout_.inventing.invent_button)
-    SHOT(studio, "invent")
     classes, colours = dict(item.classes), dict(PALETTE)
     labels = [int(label) for label in np.unique(item.layout) if label]
     assert len(labels) > 10 and set(labels) <= set(classes)
@@ -148,17 +147,8 @@ def test_every_way_to_a_cell_keeps_its_class_and_colour(
     hand.click(again.footer.action)
     qtbot.waitUntil(lambda: again.session.regions.active is not None, timeout=60_000)
     settle(again)
-    SHOT(again, "again")
     restored = again.session.regions.active
     np.testing.assert_array_equal(restored.layout, item.layout)
     assert {label: restored.classes[label] for label in labels} == {n: classes[n] for n in labels}
     assert all(colour(again, label) == colours[classes[label]] for label in labels)
     assert again.session.classes.picked == "stroma"
-
-
-def SHOT(studio, name):
-    from qtpy.QtWidgets import QApplication
-
-    for _ in range(10):
-        QApplication.processEvents()
-    QApplication.primaryScreen().grabWindow(0).save(f"/tmp/gaps-{name}.png")

@@ -101,7 +101,7 @@ class Invention:
 
             invented = invent(recipe, size, mpp, density_map=density, on_progress=report)
             made = put_beside(invented.labels, before, part, keep, invented.classes)
-            left = f" {made.dropped:,} were left out for cells that stay." if made.dropped else ""
+            left = f" {made.dropped:,} of them gave way to cells that stay." if made.dropped else ""
             return made, f"{invented}{left} (seed {recipe.seed})"
 
         def done(outcome: tuple[Combined, str]) -> None:

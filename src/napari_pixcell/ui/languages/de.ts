@@ -4,6 +4,10 @@
  <context>
   <name>napari-pixcell</name>
   <message>
+   <source> The features “{0}” were not opened, because the file was moved or changed. Open it again by “Open features…” in the ⋯ menu.</source>
+   <translation> Die Merkmale „{0}“ wurden nicht geöffnet, weil die Datei verschoben oder geändert wurde. Öffnen Sie sie wieder mit „Merkmale öffnen…“ im Menü ⋯.</translation>
+  </message>
+  <message>
    <source> before the region was moved</source>
    <translation> bevor die Region verschoben wurde</translation>
   </message>
@@ -48,16 +52,16 @@
    <translation> {0} weitere {1} schon da.</translation>
   </message>
   <message>
+   <source> {0} of them gave way to cells that stay.</source>
+   <translation> {0} davon sind Zellen gewichen, die bleiben.</translation>
+  </message>
+  <message>
    <source> {0} of {1}</source>
    <translation> {0} von {1}</translation>
   </message>
   <message>
    <source> {0} variants</source>
    <translation> {0} Varianten</translation>
-  </message>
-  <message>
-   <source> {0} were left out for cells that stay.</source>
-   <translation> {0} wurden für Zellen ausgelassen, die bleiben.</translation>
   </message>
   <message>
    <source> · tissue</source>
@@ -3812,6 +3816,10 @@ sind nicht lesbar</translation>
    <translation>Der Export läuft</translation>
   </message>
   <message>
+   <source>The features of the session are damaged: {0}.</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
    <source>The file states no pixel size. Enter it once; it is remembered.</source>
    <translation>Die Datei nennt keine Pixelgröße. Geben Sie sie einmal ein; sie wird gemerkt.</translation>
   </message>
@@ -4735,6 +4743,10 @@ lesbar</translation>
   </message>
   <message>
    <source>file of a session</source>
+   <translation type="unfinished" />
+  </message>
+  <message>
+   <source>file of features</source>
    <translation type="unfinished" />
   </message>
   <message>
