@@ -288,6 +288,8 @@ def make_sessions(folder: Path) -> None:
     request = repaired_image()[1].request.to_dict()
     settings = {"colour_match": "full", "repair": True, "repair_rounds": 2, "repair_seconds": 30}
     session["settings"] |= settings
+    mark = {"path": "/cases/7.h5", "content": "0" * 32, "shown": True, "relative": "../7.h5"}
+    session |= {"class": "tumour", "features": mark}
     for job in session["jobs"]:
         for one in job["requests"]:
             one |= {name: request[name] for name in ("colour_match", "repair")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,15 @@ class CountedFile(io.FileIO):
         data = super().read(size) or b""
         self.bytes += len(data)
         return data
+
+
+def make_endless(path: Path) -> None:
+    """Damage a file of features so that HDF5 1.14 never ends when it opens it.
+
+    The list of free places in its heap of names leads from the first one to itself.
+    """
+    data = bytearray(path.read_bytes())
+    heap = data.find(b"HEAP")
+    _, free, names = struct.unpack_from("<QQQ", data, heap + 8)
+    struct.pack_into("<Q", data, names + free, free)
+    path.write_bytes(data)

@@ -14,6 +14,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QWidget
 
+from napari_pixcell.engine.styles.features import checking
 from napari_pixcell.engine.styles.features.writing import write_features
 from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.models.families import get_family
@@ -95,6 +96,7 @@ def test_other_files_of_hdf5_are_left_to_napari(ready, tmp_path, monkeypatch) ->
 
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["data"] = np.zeros(3)
+    monkeypatch.setattr(checking, "GLANCE_S", 600)  # however busy this machine is
     asked: list[object] = []
     monkeypatch.setattr(ready.viewer.window._qt_viewer, "_qt_open", lambda *a, **_: asked.append(a))
     drop(canvas(ready), tmp_path / "other.h5")

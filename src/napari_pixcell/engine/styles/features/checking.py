@@ -9,19 +9,24 @@ from __future__ import annotations
 import faulthandler
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from napari_pixcell.engine.styles.features.file import SUFFIXES, FeatureFile, holds_features
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import WHOLE, content_key
 from napari_pixcell.untrusted import check_regular, reading
 
-LIMIT_S = 120  # until the process ends itself; files on slow drives take long
+LIMIT_S = 60  # until the process ends itself; files on slow drives take long
 GLANCE_S = 10  # the same, while the window waits
 EXTRA_S = 5  # until it is left behind: a drive that does not answer keeps it alive
-POLL_S = 0.02
-ENDED, NO_FEATURES = 0, 3  # exit codes
+MOST_BYTES = 2 * 2**30  # of memory, which some loops of HDF5 fill
+POLL_S, LINGERS_S = 0.02, 1.0
+READ, NO_FEATURES = 0, 3  # exit codes
 _checked: set[tuple[str, int]] = set()  # files that were read to their end
 
 
@@ -42,23 +47,17 @@ def check_readable(path: Path, cancelled: Callable[[], bool] = lambda: False) ->
     Raises
     ------
     PixCellError
-        If reading does not end, or ends the process.
+        If reading does not end, ends the process, or takes too much memory.
     Abandoned
         If it was cancelled.
     """
     key = _key(path)
     if key in _checked:
         return
-    process = _start(path, LIMIT_S)
-    while process.poll() is None:
-        if cancelled():
-            process.kill()
-            raise Abandoned
-        try:
-            process.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            continue
-    if process.returncode not in (ENDED, NO_FEATURES):
+    code = _end_of(_start(path, LIMIT_S), cancelled)
+    if code is None:
+        raise Abandoned
+    if code not in (READ, NO_FEATURES):
         raise PixCellError(
             f"“{path.name}” cannot be read: it is damaged, or its drive does not answer. Download "
             "or copy it again."
@@ -70,12 +69,23 @@ def seems_features(path: Path) -> bool:
     """Whether a file holds features of patches, or cannot be read to its end: opening says so."""
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
-    process = _start(path, GLANCE_S)
-    try:
-        return process.wait(GLANCE_S + EXTRA_S) != NO_FEATURES
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return True
+    process, end = _start(path, GLANCE_S), time.monotonic() + GLANCE_S + EXTRA_S
+    return _end_of(process, lambda: time.monotonic() > end) != NO_FEATURES
+
+
+def _end_of(process: subprocess.Popen[bytes], cancelled: Callable[[], bool]) -> int | None:
+    """Wait until a process has ended, and return its exit code; None if it was cancelled."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(POLL_S)
+        if cancelled():
+            process.kill()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LINGERS_S)
+            return None
+        with suppress(psutil.Error):  # it has just ended
+            if psutil.Process(process.pid).memory_info().rss > MOST_BYTES:
+                process.kill()
 
 
 def _key(path: Path) -> tuple[str, int]:
@@ -111,8 +121,8 @@ def _read(path: Path) -> int:
             _ = features.coords, features.side
             features.walk()
     except Exception:
-        return ENDED  # opening it says why
-    return ENDED
+        return READ  # opening it says why
+    return READ
 
 
 def main() -> None:
