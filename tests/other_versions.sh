@@ -34,4 +34,5 @@ export PYTHONPATH=src QT_API=$binding PYTEST_QT_API=$binding
 echo "$package"
 # shellcheck disable=SC2086
 test $# -gt 0 || set -- $tests
-exec "$venv/bin/python" -m pytest -q -o qt_api="$binding" "$@"
+exec "$venv/bin/python" -m pytest -q -o qt_api="$binding" \
+    -n logical --maxprocesses=4 --dist=worksteal "$@"
