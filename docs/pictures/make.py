@@ -323,7 +323,6 @@ def classes(window: Window) -> None:
         name = "dark" if cell.centroid[1] < item.layout.shape[1] / 2 else "pale"
         session.classes.set(item.number, [cell.label], name)
     variants(window, 2)
-    session.gallery.show_none(item.number)
     window.scroll_to(studio.layout_)
     window.photograph("classes")
 
