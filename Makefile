@@ -20,7 +20,7 @@ test: .venv/.test system lint
 
 # The window with the oldest napari that is supported.
 test-oldest: .venv/.test system
-	sh tests/napari_range.sh
+	sh tests/other_versions.sh oldest
 
 lint: .venv/.test
 	$(BIN)/ruff check .
@@ -43,11 +43,9 @@ KILLS ?= 100
 kills: .venv/.test
 	$(BIN)/python tests/kills/run.py --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
-# The window under the other binding of Qt, in an environment of its own; the main part of tests/ui.
-PYSIDE := tests/ui/test_bind.py tests/ui/test_commands.py tests/ui/test_dock.py tests/ui/test_layout_tools.py \
-	tests/ui/test_region_marks.py tests/ui/test_results.py tests/ui/test_shell.py
-test-pyside: .venv-pyside/.test system
-	QT_API=pyside6 PYTEST_QT_API=pyside6 .venv-pyside/bin/python -m pytest -o qt_api=pyside6 $(PYSIDE)
+# The window under the other binding of Qt.
+test-pyside: .venv/.test system
+	sh tests/other_versions.sh pyside
 
 # The wheel with all its dependencies in fresh environments, without and with a window; 10 GB of disk.
 test-install: .venv/.test system
@@ -85,15 +83,10 @@ system:
 	$(PIP) -e ".[all,test]"
 	touch $@ .venv/.demo
 
-.venv-pyside/.test: pyproject.toml
-	test -x .venv-pyside/bin/python || $(PYTHON) -m venv .venv-pyside
-	.venv-pyside/bin/python -m pip install --disable-pip-version-check -q -e ".[pyside6,test]"
-	touch $@
-
 .venv/.docs: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) -e ".[all,docs]"
 	touch $@ .venv/.demo
 
 clean:
-	rm -rf .venv .venv-pyside demo-output build dist site
+	rm -rf .venv .venv-oldest .venv-pyside demo-output build dist site

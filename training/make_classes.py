@@ -1,14 +1,13 @@
 """Derive three classes of nuclei, and write pairs to train a class-aware control on.
 
-Nobody has named the nuclei of this tissue, so classes are derived from what they look like, field
-by field, and only where it is clear. A nucleus whose long axis is at least 1.9 times its short one
-is *elongated*. Of the others, a nucleus is *small dark* if it is smaller than the median and its
-optical density is at least half a standard deviation above the field's mean, and *large pale* if
-it is larger and at least half a standard deviation below. The rest has no class. They are no cell
-types.
+Nobody has named the nuclei of this tissue, so classes are derived from what they look like: *dark*
+if their optical density above the tissue between them is at least half a standard deviation above
+the mean of their field, *pale* if it is as far below, and *medium* otherwise. Small dark nuclei
+are often those of lymphocytes, and large pale ones those of tumour cells, but these are looks and
+no cell types. Size and shape need no class, because the mask shows them.
 
     python make_classes.py OUT
-    napari-pixcell train-control demo-classes --classes --base demo --pairs OUT
+    napari-pixcell train-control demo-classes --classes --base demo --pairs OUT --steps 1500
 """
 
 from __future__ import annotations
@@ -26,30 +25,20 @@ from napari_pixcell.cells import segment_nuclei, write_labels
 
 MPP = 0.5
 LEAST_UM2 = 10.0  # smaller ones are mostly fragments
-ELONGATED = 1.9
-CLEARLY = 0.5  # standard deviations of the optical density of a field's nuclei
+CLEARLY = 0.8  # standard deviations of the optical density of a field's nuclei
 # Their nuclei, many of them blue, are not segmented well enough.
 WITHOUT_MASKS = "OSCC"
 
 
 def classes_of(image: np.ndarray, labels: np.ndarray) -> dict[int, str]:
     """Return the class of each nucleus of a field."""
-    density = -np.log10(np.maximum(image, 1) / 255).mean(axis=-1)
+    density = -np.log10(np.maximum(image, 1) / 255)
+    density = (density - np.median(density[labels == 0], axis=0)).mean(axis=-1)
     cells = regionprops(labels, density)
-    areas = np.array([cell.area for cell in cells])
     dark = np.array([cell.intensity_mean for cell in cells])
     dark = (dark - dark.mean()) / (dark.std() + 1e-9)
-    small = areas < np.median(areas)
-    named = {}
-    for cell, how_dark, is_small in zip(cells, dark, small, strict=True):
-        ratio = cell.axis_major_length / max(cell.axis_minor_length, 1.0)
-        if ratio >= ELONGATED:
-            named[cell.label] = "elongated"
-        elif is_small and how_dark >= CLEARLY:
-            named[cell.label] = "small dark"
-        elif not is_small and how_dark <= -CLEARLY:
-            named[cell.label] = "large pale"
-    return named
+    names = np.select([dark >= CLEARLY, dark <= -CLEARLY], ["dark", "pale"], "medium")
+    return {cell.label: str(name) for cell, name in zip(cells, names, strict=True)}
 
 
 def main() -> None:
@@ -70,10 +59,7 @@ def main() -> None:
         if labels.max() == 0:
             continue
         named = classes_of(image, labels)
-        if not named:
-            continue
         total.update(named.values())
-        total[""] += len(np.unique(labels)) - 1 - len(named)
         Image.fromarray(image).save(out / "images" / f"{name}.png", dpi=(25_400 / MPP,) * 2)
         write_labels(out / "masks" / f"{name}.tif", labels, MPP, named)
     print(dict(total))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from skimage.measure import regionprops
 from window import HOME, Window, click, settle
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -310,6 +311,22 @@ def sessions(theme: str = "dark") -> None:
     window.close()
 
 
+def classes(window: Window) -> None:
+    """Give the cells classes, left ones and right ones, and show what the model makes of them."""
+    studio, session = window.studio, window.session
+    session.settings.use_family("demo-classes")
+    window.segment()
+    click(studio.layout_.tools.classes.buttons["medium"])
+    click(studio.layout_.tools.classes.fill_button)
+    item = session.regions.active
+    for cell in regionprops(item.layout):
+        name = "dark" if cell.centroid[1] < item.layout.shape[1] / 2 else "pale"
+        session.classes.set(item.number, [cell.label], name)
+    variants(window, 2)
+    window.scroll_to(studio.layout_)
+    window.photograph("classes")
+
+
 def stains(window: Window) -> None:
     """Generate a virtual stain of the region, and measure it."""
     studio, session = window.studio, window.session
@@ -451,6 +468,7 @@ if __name__ == "__main__":
         first_steps()
     run(with_layout, "queue", "sharpening", "results", "keys", "grid", "grid-fields", "live")
     run(without_layout, "styles", "series", "similar", "strength", "part")
+    run(classes, "classes")
     run(stains, "stain")
     run(dataset, "dataset", "dataset-sheet")
     run(review, "review")

@@ -53,6 +53,8 @@ MORE_WORDS = {  # of classes whose docstring has no parameters
         "how": "`gentle`, which moves the mean of the tissue, or `full`, which moves nuclei and "
         "the rest apart.",
         "tissue": "The colours that the image is matched to.",
+        "drawn": "Nuclei keep their lightness relative to the rest. Always so if the layout has "
+        "classes.",
     }
 }
 MARK = {"title": "array by value"}

@@ -12,6 +12,7 @@ from running import pictures, run
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from napari_pixcell.cells import condition_image, segment_nuclei
+from napari_pixcell.cells.class_map import ClassMap, make_palette
 from napari_pixcell.engine import colour_match as matching
 from napari_pixcell.engine.canvas.store import canvases_folder
 from napari_pixcell.engine.colour_match import (
@@ -219,6 +220,33 @@ def test_nuclei_and_the_rest_take_the_colours_of_their_classes(tissue: np.ndarra
     assert class_distances(match(pixels, full(target)), nuclei, target)[0] > 4
     again = match(matched, full(target), nuclei=nuclei).astype(int)
     assert np.abs(again - matched).mean() < 0.5
+
+
+def test_nuclei_drawn_darker_or_paler_by_their_classes_stay_so(tissue: np.ndarray) -> None:
+    nuclei = segment_nuclei(tissue, 0.5) > 0
+    target = tissue_colours(recoloured(tissue), 0.5)
+    asked = full(target)
+    contrast, hue = [], []
+    for change in (-12, 12):
+        lab = rgb2lab(tissue)
+        lab[nuclei] += (change, 0, 0)
+        pixels = np.rint(255 * lab2rgb(lab)).astype(np.uint8)
+        for how in (asked, replace(asked, drawn=True)):
+            made = rgb2lab(match(pixels, how, nuclei=nuclei))
+            contrast.append(made[nuclei][:, 0].mean() - made[~nuclei][:, 0].mean())
+            hue.append(made[nuclei][:, 1:].mean(axis=0))
+    levelled, kept = contrast[2] - contrast[0], contrast[3] - contrast[1]
+    assert levelled < 6 and kept > 16  # of 24
+    assert target.classes is not None
+    assert np.allclose(hue, target.classes[0][1:], atol=4)
+
+
+def test_a_request_with_classes_keeps_the_lightness_of_nuclei() -> None:
+    asked = GenerateRequest("demo", colour_match=full(BLUISH))
+    assert asked.shown_match == full(BLUISH)
+    classes = ClassMap(make_palette(["dark", "pale"]), ((1,), (2,)))
+    assert replace(asked, classes=classes).shown_match == replace(full(BLUISH), drawn=True)
+    assert GenerateRequest("demo").shown_match is None
 
 
 def test_there_is_no_seam_along_the_outlines_of_a_layout(tissue: np.ndarray) -> None:

@@ -18,7 +18,12 @@ from napari_pixcell.engine.training.control.gate import (
 PALETTE = make_palette([LARGE, SMALL])
 
 
-def tile(seed: int, made: int | None = None, again: bool = True) -> GateTile:
+def stained(image: np.ndarray, strength: float) -> np.ndarray:
+    """Return an image with the optical density multiplied."""
+    return np.round(255 * (np.maximum(image, 1) / 255) ** strength).astype(np.uint8)
+
+
+def tile(seed: int, made: int | None = None, again: bool = True, strength: float = 1.0) -> GateTile:
     """Return a tile for which the image of another seed was generated."""
     image, labels, classes = field(seed)
     drawn = ClassMap.of(PALETTE, classes)
@@ -27,7 +32,8 @@ def tile(seed: int, made: int | None = None, again: bool = True) -> GateTile:
     swapped = exchanged(drawn, labels)
     other[labels > 0] = colours[swapped.indices(labels)][labels > 0]
     shown = image if made is None else field(made)[0]
-    return GateTile(image, labels.astype(np.int32), drawn, shown, other if again else image)
+    images = [stained(one, strength) for one in (image, shown, other if again else image)]
+    return GateTile(images[0], labels.astype(np.int32), drawn, *images[1:])
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +50,27 @@ def test_images_that_show_the_cells_and_their_classes_pass(training: list) -> No
     assert [row.name for row in rows] == ["all cells", LARGE, SMALL]
     assert rows[1].recognised > 0.95 and rows[1].mistaken < 0.05
     assert rows[1].repainted > 0.95 and rows[1].before < 0.05
+
+
+@pytest.mark.parametrize("strength", [0.3, 3.0])
+def test_classes_are_recognised_in_a_stain_of_another_strength(
+    training: list, strength: float
+) -> None:
+    rows = agreement([tile(1, strength=strength), tile(2, strength=strength)], training, 0.5)
+    assert rows[1].recognised > 0.95 and rows[1].mistaken < 0.05
+    assert rows[1].repainted > 0.95 and rows[1].before < 0.05
+
+
+def test_a_class_alone_in_its_image_is_still_recognised(training: list) -> None:
+    image, labels, classes = field(1)
+    alone = np.where(
+        np.isin(labels, [n for n, name in classes.items() if name == SMALL]), labels, 0
+    )
+    image[(labels > 0) & (alone == 0)] = (230, 170, 200)
+    drawn = ClassMap.of(PALETTE, {n: name for n, name in classes.items() if name == SMALL})
+    only = GateTile(image, alone.astype(np.int32), drawn, image)
+    rows = agreement([only, only], training, 0.5)
+    assert [row.name for row in rows] == ["all cells", SMALL] and rows[1].recognised > 0.9
 
 
 def test_images_of_other_classes_are_not_recognised(training: list) -> None:

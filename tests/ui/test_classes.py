@@ -219,6 +219,20 @@ def test_the_model_input_shows_the_classes(marked, settle, qtbot) -> None:
     qtbot.waitUntil(lambda: tuple(marked.link.find("condition").data[50, 150]) == red)
 
 
+def test_the_layout_beside_its_variants_has_the_colours_of_the_classes(
+    marked, settle, client
+) -> None:
+    marked.session.generator.generate()
+    settle(marked)
+    client.play()
+    settle(marked)
+    (cell,) = [one for one in marked.results.strip.model_.cells if one.kind == "layout"]
+    image = cell.picture.toImage()
+    side = image.width() / 256
+    found = [image.pixelColor(round(x * side), round(50 * side)).name() for x in (50, 150, 100)]
+    assert found == ["#2060ff", "#ffffff", "#000000"]
+
+
 def test_the_key_q_goes_through_the_classes(marked, settle) -> None:
     tools, layer = marked.link.tools, marked.link.tools.layer
     click(marked.layout_.tools.buttons["paint"])

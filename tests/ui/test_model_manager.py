@@ -61,7 +61,7 @@ def test_every_family_is_listed_with_state_size_access_and_verdict(manager) -> N
     ]
     titles = [weights.title for weights in weight_sets().values()]
     assert [row[0] for row in rows] == titles and titles[-1] == "Cellpose"
-    bundled, rows = rows[:2], rows[2:]
+    bundled, rows = rows[:3], rows[3:]
     assert all(row[1] == "bundled" and row[4] == "runs anywhere" for row in bundled)
     assert all(row[1] == "not installed" for row in rows)
     assert [row[3] for row in rows] == ["on request"] * (len(rows) - 1) + ["open"]

@@ -59,7 +59,7 @@ class _ClassChange:
 
 
 def class_change(
-    count: ClassCount, target: tuple[Triple, Triple], most: float = 1.0
+    count: ClassCount, target: tuple[Triple, Triple], most: float = 1.0, drawn: bool = False
 ) -> Change | None:
     """Return the change after which nuclei and the rest have the mean colours of the target.
 
@@ -74,6 +74,8 @@ def class_change(
         Mean colours of nuclei and of the rest.
     most : float
         The largest part of the change, 0 to 1.
+    drawn : bool
+        Move nuclei as much in lightness as the rest, because they were drawn darker or paler.
     """
     if not count.enough:
         return None
@@ -100,7 +102,11 @@ def class_change(
             rgb = to_rgb(change.lab(lab, part)).clip(0, 1)
             weight = counts * tissue_part(rgb)
             now.append(weight @ to_lab(rgb) / max(weight.sum(), 1.0))
-        shifts = shifts + solve @ (goals - np.array(now))
+        left = goals - np.array(now)
+        step = solve @ left
+        if drawn:
+            step[:, 0] = left[1, 0]
+        shifts = shifts + step
     lab, part = np.concatenate(labs), np.concatenate(parts)
     counts = np.concatenate([counts for _, counts in tables])
     return unclipped(

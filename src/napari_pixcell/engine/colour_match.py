@@ -12,7 +12,7 @@ any size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from napari_pixcell.engine.tissue_colours import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import COLOUR_MATCHES, Family
 from napari_pixcell.models.families import is_stain, stain_name
+from napari_pixcell.serialization import OMIT_DEFAULT
 
 OFF, GENTLE, FULL = COLOUR_MATCHES
 REPRESENTATIVE = 128.0**2  # px of new tissue beside tissue that stays; less is matched in part
@@ -48,11 +49,14 @@ class ColourMatch:
     """How a variant is matched, and the colours that it is matched to.
 
     ``how`` is “gentle”, which moves the mean of the tissue, or “full”, which moves nuclei and the
-    rest apart where there is a layout, and else adapts the contrast of the tissue as well.
+    rest apart where there is a layout, and else adapts the contrast of the tissue as well. Nuclei
+    that are ``drawn`` darker or paler on purpose, by their classes, are moved as much in lightness
+    as the rest, because the style's tissue cannot tell how light they are meant to be.
     """
 
     how: str
     tissue: TissueColours
+    drawn: bool = field(default=False, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         if self.how not in (GENTLE, FULL):
@@ -97,7 +101,7 @@ def _change(
 ) -> Change | None:
     """Return the change of an image to its style: of nuclei and the rest, or of all tissue."""
     if target.how == FULL and classes is not None and target.tissue.classes is not None:
-        change = class_change(classes, target.tissue.classes, most)
+        change = class_change(classes, target.tissue.classes, most, target.drawn)
         if change is not None:
             return change
     return whole_change(count, target.tissue, target.how == FULL, most)

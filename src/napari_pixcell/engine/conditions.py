@@ -240,5 +240,5 @@ def prepare(
         own = read_style(request, models, canvas, moved=False)
         inversion = Inversion(make_denoiser(plain, models, cells, False), own, on_inverted)
     return PreparedRequest(
-        models, canvas, denoiser, style, cells, start, inversion, request.colour_match
+        models, canvas, denoiser, style, cells, start, inversion, request.shown_match
     )

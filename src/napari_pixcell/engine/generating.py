@@ -145,7 +145,7 @@ class ImageGenerator:
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
                     setting = self._loaded.setting
-                    shown, on_event = request.colour_match, progress.generated
+                    shown, on_event = request.shown_match, progress.generated
                     job = VariantGenerator(plain, shown, models, setting, on_event, check, previews)
                 size = batch or self._loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)

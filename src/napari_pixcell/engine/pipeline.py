@@ -161,7 +161,7 @@ def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np
         nuclei = condition_image(request.layout.unpack(), request.cell_gap)[..., 0] > 0
     if request.part is not None:
         seen = faded(request.part.unpack() != 0, request.feather, 0, len(image))
-    return match(image, request.colour_match, seen, nuclei=nuclei)
+    return match(image, request.shown_match, seen, nuclei=nuclei)
 
 
 def paint_canvas(

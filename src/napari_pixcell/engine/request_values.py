@@ -259,6 +259,12 @@ class GenerateRequest:
             return 0 if self.start is None else self.steps
         return self.steps - max(1, int(self.strength * self.steps + 0.5))
 
+    @property
+    def shown_match(self) -> ColourMatch | None:
+        """The colour match as it is applied: nuclei with classes keep their own lightness."""
+        match = self.colour_match
+        return match and replace(match, drawn=match.drawn or self.classes is not None)
+
     def variants(self) -> list[GenerateRequest]:
         """Split into one request per variant, as its record holds it."""
         seeds = [(self.seed + i) % (MAX_SEED + 1) for i in range(self.count)]

@@ -244,7 +244,7 @@ CLASSES_FOLDER = "classes"  # of the demo's ControlNet for class maps, with its 
 def demo_with_classes() -> Family | None:
     """Return the demo family whose ControlNet follows class maps; None if it is not bundled.
 
-    ``training/export.py --classes`` bundles it.
+    ``training/export_classes.py`` bundles it.
     """
     card = DEMO_FOLDER / CLASSES_FOLDER / "card.json"
     if not card.is_file():

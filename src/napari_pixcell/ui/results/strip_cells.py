@@ -150,9 +150,9 @@ class StripModel(QAbstractListModel):
         """Draw a layout in a thread, since unpacking a large one is slow."""
 
         def draw() -> NDArray[np.uint8]:
-            labels = cell.result.labels
+            labels, request = cell.result.labels, cell.result.record.request
             assert labels is not None
-            return condition_image(thinned(labels), cell.result.record.request.cell_gap)
+            return condition_image(thinned(labels), request.cell_gap, request.classes)
 
         def drawn(image: NDArray[np.uint8]) -> None:
             cell.picture = pixmap(image, SIDE)

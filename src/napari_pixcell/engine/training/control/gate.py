@@ -22,6 +22,7 @@ from napari_pixcell.cells.layout import areas
 from napari_pixcell.serialization import to_json
 
 LEAST_PX = 12  # of a cell whose look is measured
+FLAT = 1e-3  # optical density: a spread below this is none
 SHRINKAGE = 0.1  # of the covariance towards a multiple of the identity
 ALL = "all cells"
 
@@ -213,11 +214,15 @@ def looks(
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Measure what each cell looks like, by its pixels and not by its shape.
 
+    Stains differ more between slides than cells do within one. Therefore a cell is measured
+    against the tissue of its image and against the other cells in it.
+
     Returns
     -------
-    features : array, (cells, 6)
+    features : array, (cells, 12)
         Mean optical density of red, green and blue above the tissue around the cells, mean
-        density, its standard deviation, and its upper decile, likewise.
+        density, its standard deviation, and its upper decile, likewise: in standard deviations of
+        the density of the image, then in those of the cells from their mean.
     index : array, (cells,)
         Index of the class of each.
     """
@@ -230,12 +235,16 @@ def looks(
     ordered = labels.ravel()[order]
     starts, stops = (np.searchsorted(ordered, found, side) for side in ("left", "right"))
     values = (density - around).reshape(-1, 3)
-    features = np.empty((len(found), 6))
+    measured = np.empty((len(found), 6))
     for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         own = values[order[start:stop]]
         mean = own.mean(axis=1)
-        features[number] = (*own.mean(axis=0), mean.mean(), mean.std(), np.quantile(mean, 0.9))
-    return features, classes.indices(found)
+        measured[number] = (*own.mean(axis=0), mean.mean(), mean.std(), np.quantile(mean, 0.9))
+    of_tissue = measured / (density.mean(axis=-1).std() + FLAT)
+    of_cells = np.zeros_like(measured)
+    if len(measured) > 1:
+        of_cells = (measured - measured.mean(axis=0)) / (measured.std(axis=0) + FLAT)
+    return np.concatenate([of_tissue, of_cells], axis=1), classes.indices(found)
 
 
 class Discriminant:
