@@ -1,4 +1,4 @@
-"""Commands in the documents exist, with the options that they are typed with."""
+"""Commands in the documents have the options that they are typed with, by their present names."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ OPTION = re.compile(r"(?<!\S)--[a-z][\w-]*")
 
 @cache
 def known() -> dict[str, frozenset[str]]:
-    """Return the options of each command."""
+    """Return the options of each command, without those that are hidden, as former names are."""
     found: dict[str, frozenset[str]] = {}
 
     def add(one: argparse.ArgumentParser, name: str) -> None:
-        found[name] = frozenset(text for action in one._actions for text in action.option_strings)
+        shown = (action for action in one._actions if action.help != argparse.SUPPRESS)
+        found[name] = frozenset(text for action in shown for text in action.option_strings)
         for action in one._actions:
             if isinstance(action, argparse._SubParsersAction):
                 for word, child in action.choices.items():
@@ -50,8 +51,6 @@ def test_options_of_commands_exist() -> None:
     assert not {name: options for name, options in found.items() if options}
 
 
-def test_options_that_do_not_exist_are_found() -> None:
-    text = (
-        "`generate --redo 3`\n```sh\nnapari-pixcell dataset make R.json \\\n  --out A --fast\n```\n"
-    )
-    assert wrong(text) == ["dataset make --fast", "generate --redo"]
+def test_options_that_do_not_exist_and_former_names_are_found() -> None:
+    text = "`generate --redo 3`\n```sh\nnapari-pixcell dataset make R \\\n --out A --count\n```\n"
+    assert wrong(text) == ["dataset make --count", "generate --redo"]
