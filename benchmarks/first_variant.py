@@ -86,9 +86,10 @@ def use(python: Path, home: Path, slide: Path, at: str, out: Path) -> list[tuple
 
 
 def show(steps: list[tuple[str, float]], remark: str) -> None:
-    for name, seconds in steps:
+    """Print the steps, and the sum of all but the last, which comes after the first variant."""
+    total = sum(seconds for _, seconds in steps[:-1])
+    for name, seconds in [*steps[:-1], (f"in all; {remark}", total), steps[-1]]:
         print(f"{seconds:8.1f} s  {name}")
-    print(f"{sum(seconds for _, seconds in steps):8.1f} s  in all; {remark}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     print(f"{system}, {cores} cores of {processor()}")

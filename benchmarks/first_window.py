@@ -36,7 +36,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 300_000
 STUDIO = "PixCell studio (PixCell studio)"
 SIDE_UM = 150  # of the box that is drawn: about a tile of the demo model
 
@@ -78,7 +78,7 @@ class Newcomer:
         self.open_slide()
         self.done("open the slide by the dialog")
         self.draw()
-        self.done("zoom in and draw a box")
+        self.done("zoom in, draw a box, and get its style")
         self.press("Find the cells")
         item = self.studio.session.regions.active
         self.until(lambda: item.layout is not None and not item.layout_busy)
