@@ -98,6 +98,7 @@ class Newcomer:
         seconds = time.monotonic() - self._since
         with self.steps.open("a") as file:
             file.write(json.dumps([step, seconds]) + "\n")
+        print(f"{seconds:8.1f} s  {step}", flush=True)
         self.waiting.wait(500)
         self.look("-".join(step.replace(",", "").split()))
         self._since = time.monotonic()
