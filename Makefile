@@ -4,8 +4,8 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test test-oldest test-pyside test-install test-containers lint docs fuzz kills fullsize \
-	pictures release system clean
+.PHONY: demo test test-oldest test-pyside test-install test-containers first-variant lint docs fuzz \
+	kills fullsize pictures release system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -50,6 +50,10 @@ test-pyside: .venv/.test system
 # The wheel with all its dependencies in fresh environments, without and with a window; 10 GB of disk.
 test-install: .venv/.test system
 	$(BIN)/python tests/packaging/run.py environments
+
+# A new user's way in an environment of its own, timed; make first-variant SLIDE=FILE; 10 GB of disk.
+first-variant: .venv/.test system
+	$(BIN)/python benchmarks/first_variant.py $(SLIDE)
 
 # The images of container/, with the first of docker, podman and buildah; make test-containers BASE=IMAGE.
 test-containers: .venv/.test

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 from blocks import run_page
+from first_variant import LINE
 from nbclient import NotebookClient
 
 import napari_pixcell as pixcell
@@ -28,6 +30,12 @@ def test_the_lines_of_the_readme(tmp_path: Path) -> None:
     page.write_text(text[start : text.index("```", start + 3) + 4], encoding="utf-8")
     run_page(page, tmp_path)
     assert len(list((tmp_path / "pairs" / "images").iterdir())) == 4
+
+
+def test_the_line_that_installs_it_names_an_extra_with_a_window() -> None:
+    (extra,) = LINE.findall((ROOT / "README.md").read_text("utf-8"))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert extras["optional-dependencies"][extra.strip("[]")] == ["napari[all]"]
 
 
 def test_the_notebook(tmp_path: Path) -> None:

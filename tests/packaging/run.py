@@ -7,7 +7,6 @@ images a builder and a base image with Python.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from fresh import ROOT, build_wheel, call, new_environment, own_variables
+
 BUILDERS = "docker", "podman", "buildah"
 WINDOW = """
 import napari
@@ -51,13 +53,11 @@ def environments(extras: list[str]) -> None:
     """Use the wheel in fresh environments, first without Qt, then with an extra for the window."""
     with tempfile.TemporaryDirectory() as folder:
         top = Path(folder)
-        call([sys.executable, "-m", "build", "--no-isolation", "--outdir", top / "dist", ROOT])
-        (wheel,) = (top / "dist").glob("*.whl")
+        wheel = build_wheel(top / "dist")
         for extra in extras:
             begun = time.monotonic()
             place = top / extra
-            call([sys.executable, "-m", "venv", place / "venv"])
-            python = place / "venv" / "bin" / "python"
+            python = new_environment(place / "venv")
             for wanted, window in ((str(wheel), False), (f"{wheel}[{extra}]", True)):
                 call([python, "-m", "pip", "install", "-q", wanted])
                 call([python, "-m", "pip", "check"])
@@ -68,10 +68,7 @@ def environments(extras: list[str]) -> None:
 
 def use(python: Path, folder: Path, window: bool) -> None:
     """Run the commands of a first session, with settings and caches of its own."""
-    places = {f"PIXCELL_{name}_DIR": str(folder / name) for name in ("CONFIG", "CACHE", "DATA")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("QT_API")}
-    kept.pop("PYTHONPATH", None)
-    environment = kept | places | {"HOME": str(folder)}
+    environment = own_variables(folder)
     program = python.with_name("napari-pixcell")
     headless = [] if window else ["--headless"]
     call([program, "--version"], folder, environment)
@@ -108,16 +105,6 @@ def answers(builder: str) -> bool:
     return bool(shutil.which(builder)) and not subprocess.call(
         [builder, "info"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-
-
-def call(
-    command: list[str | Path], folder: Path = ROOT, environment: dict[str, str] | None = None
-) -> None:
-    """Run a command, and end with its exit code if it fails."""
-    print("$", *command, flush=True)
-    done = subprocess.run(command, cwd=folder, env=environment)
-    if done.returncode:
-        sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

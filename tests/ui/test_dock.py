@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QLabel
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.ui.layers.slide import role
 from napari_pixcell.ui.shell.preferences import open_preferences
+from napari_pixcell.ui.viewers import camera_of, canvas_size
 from napari_pixcell.words import file_size
 
 LEFT = Qt.MouseButton.LeftButton
@@ -228,6 +229,23 @@ def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
     layer.remove_selected()
     qtbot.waitUntil(lambda: len(ready.session.regions.current) == 1, timeout=5000)
     assert ready.session.regions.active.name == "Region 2"
+
+
+def test_a_drawn_region_stays_in_view_when_the_results_take_room(ready, viewer, settle) -> None:
+    height, _ = canvas_size(viewer)
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (200, 200), height / 256  # 72 to 328 µm of the slide are visible
+    zoom = camera.zoom
+    ready.session.regions.draw(Region(272, 146, 256, 256))  # from 73 µm on
+    settle(ready)
+    lower, _ = canvas_size(viewer)
+    assert ready.results.isVisible() and lower < height
+    assert camera.zoom == zoom
+    assert camera.center[-2] - lower / zoom / 2 <= 73.5
+    camera.center = (300, 300)  # the user moves on, and nothing comes back
+    ready.session.regions.draw(Region(272, 146, 256, 256))
+    settle(ready)
+    assert tuple(camera.center[-2:]) == (300, 300)
 
 
 def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:

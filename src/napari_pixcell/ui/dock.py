@@ -47,6 +47,7 @@ from napari_pixcell.ui.widgets import LIST, calm_wheel, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
 NARROWEST = 320
+KEEP_MS = 50  # until the canvas has its new size
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only. Not for diagnosis. All output is "
     "synthetic and marked as such. BSD-3-Clause; model weights have their own licences."
@@ -68,6 +69,7 @@ class PixCellStudio(Docked):
         super().__init__()
         self._fitted: bool | None = None
         self._fit_soon = single_shot(self, 0, self._fit)
+        self._keep_soon = single_shot(self, KEEP_MS, self._keep_region)
         self._following = True
         self.viewer = napari_viewer
         kept = take_kept(napari_viewer)
@@ -169,7 +171,15 @@ class PixCellStudio(Docked):
         some = bool(session.regions.current or session.gallery.results)
         if newest > self._last_job or (some and not self.place.ever_shown):
             self._last_job = max(newest, self._last_job)
+            if not self.results.isVisible():
+                self._keep_soon.start()
             self.place.show()
+
+    def _keep_region(self) -> None:
+        """Keep the region in view, of which the results may have taken a part of the canvas."""
+        active = self.session.regions.active
+        if active is not None:
+            self.link.keep_in_view(active.region)
 
     def _fit(self) -> None:
         """Require the width at which nothing is cut off, whatever the theme and its fonts."""

@@ -136,6 +136,21 @@ class LayerStack(QObject):
         if outside or self._share(region) < TOO_SMALL:
             self.go_to(region)
 
+    def keep_in_view(self, region: Region) -> None:
+        """Move the view by the least that shows all of a region, if it fits at this zoom."""
+        layer = self.slide_layer
+        if layer is None or self.session.slides.current.mpp is None:
+            return
+        camera = camera_of(self.viewer)
+        seen = np.array(canvas_size(self.viewer)) / camera.zoom
+        size = np.array([region.height, region.width]) * self.session.slides.current.mpp
+        room = (seen - size) / 2
+        now = np.array(camera.center[-2:])
+        away = np.array(layer.data_to_world(region_centre(region))) - now
+        beyond = away - np.clip(away, -room, room)
+        if (room >= 0).all() and beyond.any():
+            camera.center = tuple(now + beyond)
+
     def _share(self, region: Region) -> float:
         """Return how much of the view's height or width a region fills, 1 for all of it."""
         size = np.array([region.height, region.width]) * self.session.slides.current.mpp
