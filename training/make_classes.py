@@ -25,7 +25,7 @@ from napari_pixcell.cells import segment_nuclei, write_labels
 
 MPP = 0.5
 LEAST_UM2 = 10.0  # smaller ones are mostly fragments
-CLEARLY = 0.8  # standard deviations of the optical density of a field's nuclei
+CLEARLY = 0.5  # standard deviations of the optical density of a field's nuclei
 # Their nuclei, many of them blue, are not segmented well enough.
 WITHOUT_MASKS = "OSCC"
 
