@@ -16,13 +16,6 @@ from napari_pixcell.cli.main import main
 STEPS = 2
 
 
-@pytest.fixture(params=["engine", "far_engine"])
-def either(request: pytest.FixtureRequest) -> pixcell.Engine:
-    """Give an engine in this process, then one in the worker."""
-    engine: pixcell.Engine = request.getfixturevalue(request.param)
-    return engine
-
-
 def watched(engine: pixcell.Engine, monkeypatch: pytest.MonkeyPatch, progress: object) -> None:
     """Let an engine of all tests show the progress of one."""
     monkeypatch.setattr(engine._runner, "_progress", progress)

@@ -93,7 +93,10 @@ class ProgressDisplay:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=total or None, unit="step")
-        if total and self._bar.total != total:
-            self._bar.reset(total)
         self._bar.set_description(message, refresh=False)
+        if not total:  # such as a worker that loads a model while others work
+            self._bar.refresh()
+            return
+        if self._bar.total != total:
+            self._bar.reset(total)
         self._bar.update(done - self._bar.n)
