@@ -28,12 +28,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_stain_is_cancelled_resumed_in_the_worker_and_made(
-    far_engine: pixcell.Engine,
     slide: pixcell.Slide,
     region: pixcell.Region,
     folders: tuple[Path, Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[str] = []
 
@@ -45,17 +43,17 @@ def test_a_stain_is_cancelled_resumed_in_the_worker_and_made(
 
     with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
         train(progress=to_step_50)
-    monkeypatch.setattr(
-        far_engine._runner, "_progress", lambda done, total, message: shown.append(message)
-    )
-    trained = train(engine=far_engine)
+    with pixcell.Engine(  # one of its own, which knows the folders of this test
+        where="worker", progress=lambda done, total, message: shown.append(message)
+    ) as far:
+        trained = train(engine=far)
+        made = far.stain("mine", slide, region, steps=1)
     assert not any(message.startswith("Step 50 ") for message in shown)
     assert any(message.startswith("Step 100 ") for message in shown)
     assert (trained.name, trained.folder) == ("mine", str((tmp_path / "out").resolve()))
     assert trained.pairs == 4 and trained.tiles + trained.held_tiles == 16
     assert trained.held_out >= 0 and "“mine” was trained on" in trained.sentence()
     assert pixcell.get_model("mine").installed
-    made = far_engine.stain("mine", slide, region, steps=1)
     assert made.record.request.family == "mine"
 
 
