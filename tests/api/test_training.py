@@ -28,10 +28,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_stain_is_cancelled_resumed_in_the_worker_and_made(
-    slide: pixcell.Slide,
-    region: pixcell.Region,
-    folders: tuple[Path, Path],
-    tmp_path: Path,
+    slide: pixcell.Slide, region: pixcell.Region, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     shown: list[str] = []
 

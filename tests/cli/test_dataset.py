@@ -178,7 +178,7 @@ def test_a_dataset_resumes_after_ctrl_c(run, recipe, tmp_path, monkeypatch) -> N
     out = tmp_path / "data"
     interrupted = run("dataset", "make", recipe, "--out", out)
     assert interrupted["code"] == 130
-    assert "Resume with: napari-pixcell dataset resume" in interrupted["stderr"]
+    assert "Cancelled. Run the same command again to resume." in interrupted["stderr"]
     monkeypatch.setattr(dataset, "engine", DrawnEngine)
     assert run("dataset", "resume", out)["pairs"] == 12
 

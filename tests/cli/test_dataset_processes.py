@@ -126,4 +126,4 @@ def test_gpus_are_named_or_refused(
         assert found["code"] == 1 and found["error"] == devices
     else:
         assert found["code"] == 130 and given == devices
-        assert "Cancelled. To resume, run the same command again." in found["stderr"]
+        assert "Cancelled. Run the same command again to resume." in found["stderr"]

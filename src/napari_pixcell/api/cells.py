@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.events import SegmentedLayout
 from napari_pixcell.engine.request_values import SegmentRequest
-from napari_pixcell.engine.requests import LARGEST_SEARCH, segment_request
 from napari_pixcell.errors import PixCellError, check_range
-
-BUILT_IN_METHOD = "builtin"
 
 
 def segment_method(method: str, settings: Mapping[str, Any]) -> SegmentMethod:
@@ -41,36 +37,10 @@ def segment_method(method: str, settings: Mapping[str, Any]) -> SegmentMethod:
 def segment_cells(
     chosen: ChosenRegion, how: SegmentMethod, ask: Callable[[SegmentRequest], SegmentedLayout]
 ) -> Layout:
-    """Segment the nuclei of a region.
-
-    Parameters
-    ----------
-    ask : callable
-        Runs a request on an engine. The built-in method needs none.
-
-    Raises
-    ------
-    PixCellError
-        If the region is too large, or smaller than the smallest cell.
-    """
-    if math.prod(chosen.size) > LARGEST_SEARCH:
-        side = math.isqrt(LARGEST_SEARCH)
-        raise PixCellError(
-            f"At most {side} × {side} px can be segmented at once. Choose a smaller region."
-        )
-    mpp = chosen.family.mpp
-    pixels = chosen.slide.read(chosen.region, mpp)
-    how.check_area(pixels.shape[:2], mpp)
+    """Segment the nuclei of a region. Parameters and errors: :meth:`ChosenRegion.segment`."""
+    found = chosen.segment(how, ask)
     warn(chosen.slide.corrupt_note(chosen.region))
-    if how.method != BUILT_IN_METHOD:
-        found = ask(segment_request(pixels, mpp, how))
-        return _on_slide(chosen, found.labels, found.source)
-    from napari_pixcell.cells import segment_nuclei  # needs no torch
-
-    labels = segment_nuclei(
-        pixels, mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
-    )
-    return _on_slide(chosen, labels, LayoutSource(how.method))
+    return _on_slide(chosen, found.labels, found.source)
 
 
 def check_cells_file(counted_from: str, cells_mpp: float | None) -> None:
@@ -83,23 +53,9 @@ def check_cells_file(counted_from: str, cells_mpp: float | None) -> None:
         check_range("pixel size of the cells", cells_mpp, 0.01, 50, " µm")
 
 
-def read_cells_of(
-    chosen: ChosenRegion,
-    path: str | Path,
-    *,
-    cells_mpp: float | None,
-    counted_from: str,
-    image: str,
-    split_touching: bool,
-) -> Layout:
-    """Read the cells of a region from a file. Parameters: :meth:`Engine.read_layout`."""
-    from napari_pixcell.cells import cells_for, read_cells
-
-    slide = chosen.slide
-    file = read_cells(path, image=image or slide.short_name, split_touching=split_touching)
-    labels, classes, report = cells_for(
-        file.with_mpp(cells_mpp), chosen.region, chosen.size, slide.shape, slide.mpp, counted_from
-    )
+def read_cells_of(chosen: ChosenRegion, path: str | Path, **how: Any) -> Layout:
+    """Read the cells of a region. Parameters and errors: :meth:`ChosenRegion.read_cells`."""
+    labels, classes, report = chosen.read_cells(path, **how)
     if report.dropped or report.changed:
         warn(str(report))
     return _on_slide(chosen, labels, IMPORTED, classes)

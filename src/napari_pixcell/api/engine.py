@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.api.backends import Where, open_backend
-from napari_pixcell.api.cells import (
-    BUILT_IN_METHOD,
-    check_cells_file,
-    read_cells_of,
-    segment_cells,
-    segment_method,
-)
+from napari_pixcell.api.cells import check_cells_file, read_cells_of, segment_cells, segment_method
 from napari_pixcell.api.generation import (
     installed_stain,
     reproduce_request,
@@ -33,6 +27,7 @@ from napari_pixcell.api.slides import SlideLike, open_slide
 from napari_pixcell.api.styles import OWN
 from napari_pixcell.api.variants import PublicVariant
 from napari_pixcell.api.warning import warn
+from napari_pixcell.cells.methods import METHODS
 from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Emit, SegmentedLayout, Verified
 from napari_pixcell.engine.presets import EXACT
@@ -175,7 +170,7 @@ class PublicEngine:
         slide: SlideLike,
         region: Region | None = None,
         *,
-        method: str = BUILT_IN_METHOD,
+        method: str = METHODS[0],
         **settings: Any,
     ) -> Layout:
         """Segment the nuclei of a region.

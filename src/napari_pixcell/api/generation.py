@@ -33,7 +33,7 @@ from napari_pixcell.engine.requests import (
     stain_warning,
     tile_size,
 )
-from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
+from napari_pixcell.engine.start_image import STRENGTH, feather_px
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import slide_signature
@@ -43,7 +43,6 @@ from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import find_stain
 from napari_pixcell.models.store import encoder_kind, require
 
-STRENGTH = 0.6  # how much of a start image changes by default
 SAME_MPP = 0.005  # relative difference of pixel sizes that are taken as equal
 
 
@@ -143,11 +142,8 @@ def start_image(
         if feather is not None:
             raise PixCellError("feather blends around a part. Pass part=, or omit feather.")
         return start
-    pixels = FEATHER if feather is None else feather / mpp
-    if not 0 <= pixels <= MAX_FEATHER:
-        raise PixCellError(f"The feather is {feather:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm.")
     mask = PackedArray.pack(np.asarray(part) != 0)
-    return replace(start, part=mask, feather=round(pixels))
+    return replace(start, part=mask, feather=feather_px(feather, mpp))
 
 
 def _size(

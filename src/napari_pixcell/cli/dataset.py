@@ -12,6 +12,7 @@ from napari_pixcell.cli.dataset_cluster import on_cluster, run_on_cluster
 from napari_pixcell.cli.dataset_processes import (
     RECIPE,
     WORKERS,
+    cancelled,
     in_processes,
     join_parts,
     made_result,
@@ -167,8 +168,7 @@ def _make(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.
         failed = make_dataset(request, engine().run, run.emit, run.cancelled, engine().at_once)
         run.check()
     except KeyboardInterrupt:
-        note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
-        return cli.cancelled(folder=request.folder)
+        return cancelled(request.folder)
     return made_result(request, failed)
 
 

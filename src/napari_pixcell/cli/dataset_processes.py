@@ -11,7 +11,7 @@ from napari_pixcell.cli.devices import check_device_alone
 from napari_pixcell.cli.exit_codes import ExitCode
 from napari_pixcell.cli.messages import note, worker_messages
 from napari_pixcell.cli.progress import ProgressLine
-from napari_pixcell.cli.running import engine
+from napari_pixcell.cli.running import RESUME, engine
 from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
@@ -184,5 +184,5 @@ def join_parts(folder: Path) -> None:
 
 def cancelled(folder: str) -> cli.Result:
     """Return the result of a cancelled command, and print how to resume."""
-    note("Cancelled. To resume, run the same command again.")
+    note(f"Cancelled. {RESUME}")
     return cli.cancelled(folder=folder)
