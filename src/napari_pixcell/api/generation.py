@@ -154,7 +154,10 @@ def _size(
         raise PixCellError("The size is that of the layout or region. Omit size.")
     if layout is None:
         wanted = size or (tile_size(family) if place is None else place.size)
-        height, width = (int(side) for side in wanted)
+        try:
+            height, width = (int(side) for side in wanted)
+        except (TypeError, ValueError):
+            raise PixCellError(f"The size is {size!r}. Use (height, width) in px.") from None
         return height, width
     _check_takes_layout(family, "family")
     return _checked_layout(layout, family, None if place is None else place.size)

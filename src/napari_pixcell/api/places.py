@@ -12,12 +12,6 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 
-def whole(slide: Slide) -> Region:
-    """Return the region of a whole slide."""
-    height, width = slide.shape
-    return Region(0, 0, width, height)
-
-
 def fitted(
     family: Family, source: SlideLike, region: Region | None, name: str = NEUTRAL
 ) -> ChosenRegion:
@@ -29,7 +23,7 @@ def fitted(
         If the slide cannot be read or has no pixel size, or the region does not fit it.
     """
     slide = open_slide(source)
-    return ChosenRegion.fitted(family, slide, region or whole(slide), name)
+    return ChosenRegion.fitted(family, slide, _asked(region, slide), name)
 
 
 def fitted_or_none(
@@ -58,7 +52,20 @@ def fitted_to_stain(
         As for :func:`fitted`, or if it is too small for the stain.
     """
     slide = open_slide(source)
-    asked = region or whole(slide)
+    asked = _asked(region, slide)
     if problem := why_too_small(asked, slide.require_mpp(), family, "The region"):
         raise PixCellError(f"{problem}. Choose a larger region.")
     return ChosenRegion.fitted(family, slide, asked, name)
+
+
+def _asked(region: object, slide: Slide) -> Region:
+    """Return a region, or that of the whole slide."""
+    if region is None:
+        height, width = slide.shape
+        return Region(0, 0, width, height)
+    if not isinstance(region, Region):
+        raise PixCellError(
+            f"A region is expected, not {type(region).__name__}. Use slide.region_um(x, y, width, "
+            "height), or pixcell.Region in level-0 pixels."
+        )
+    return region
