@@ -92,6 +92,7 @@ def test_paths_in_a_dictionary_start_at_the_working_directory(
         (lambda d, p: pixcell.Dataset.make(p / "none.json", p / "a"), "none.json"),
         (lambda d, p: d.resume(first=0), "number of pairs to make first is 0"),
         (lambda d, p: d.check(workers=0), "number of workers is 0"),
+        (lambda d, p: d.report(workers=0), "number of workers is 0"),
         (lambda d, p: d.convert("word", p / "a"), "There is no format “word”"),
         (lambda d, p: d.convert("coco", p / "a", validation=2), "The shares of a split"),
         (lambda d, p: d.evaluate(p, colour=1), "There is no setting colour"),

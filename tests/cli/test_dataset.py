@@ -131,6 +131,8 @@ def test_a_run_in_which_pairs_failed_ends_with_1(
     found = run("dataset", "resume", tmp_path / "data")
     assert (found["code"], found["pairs"], found["failed"]) == (1, 11, 1)
     assert "1 pair failed, see failed.jsonl. Resume the dataset to retry." in found["stderr"]
+    status = run("dataset", "status", tmp_path / "data", "--follow")
+    assert (status["code"], status["failed"]) == (1, 1)
     again = run("dataset", "resume", tmp_path / "data")
     assert again["code"] == 1 and "No pair was made: 1 pair failed" in again["error"]
 

@@ -19,6 +19,7 @@ from napari_pixcell.api.warning import warn
 from napari_pixcell.datasets.formats.converting import Converted
 from napari_pixcell.datasets.formats.converting import convert as convert_dataset
 from napari_pixcell.datasets.parallel.joining import join_finished, read_failed
+from napari_pixcell.datasets.processes import Processes
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
@@ -271,13 +272,17 @@ class PublicDataset:
         warn(self._stored.damage)
         return converted
 
-    def report(self, out: str | Path | None = None, *, progress: WantedProgress = False) -> Path:
+    def report(
+        self, out: str | Path | None = None, *, workers: int = 1, progress: WantedProgress = False
+    ) -> Path:
         """Write an HTML page about the dataset, and return its path.
 
         Parameters
         ----------
         out : str or Path, optional
             By default ``report.html`` in the dataset.
+        workers : int
+            Processes that share the work.
         progress : bool or callable
             As for :class:`Engine`, in scores.
 
@@ -288,12 +293,18 @@ class PublicDataset:
         """
         from napari_pixcell.datasets.report.writing import write_report
 
+        check_workers(workers)
         warn(join_finished(self.folder))
         path = self.folder / "report.html" if out is None else Path(out)
-        with ProgressDisplay(progress) as display:
-            return write_report(
-                self._stored, path, lambda done, total: display.check(done, total, "Reading")
+        with Processes(workers) as processes, ProgressDisplay(progress) as display:
+            written = write_report(
+                self._stored,
+                path,
+                lambda done, total: display.check(done, total, "Reading"),
+                processes=processes,
             )
+        warn(self._stored.damage)
+        return written
 
     def evaluate(
         self,
