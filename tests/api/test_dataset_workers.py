@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import parallel_engines
 import pytest
 from drawn_engine import drawn_recipe
@@ -26,53 +26,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(dataset_workers, "start_engine", parallel_engines.whole)
 
 
-def test_workers_make_the_pixels_of_one_process(
-    made: pixcell.Dataset, recipe: dict[str, Any], tmp_path: Path
-) -> None:
-    shared = pixcell.Dataset.make(recipe, tmp_path / "a", workers=1)
-    for mine, other in zip(made, shared, strict=True):
-        assert np.array_equal(mine.image, other.image)
-
-
 def alone(folder: Path) -> None:
     """Make a dataset, or the rest of it, in this process, with an engine that draws."""
     engine = parallel_engines.BlockEngine()
     request = DatasetRequest(str(folder), drawn_recipe())
     make_dataset(request, engine.run, lambda event: None, block=engine.at_once)
-
-
-@pytest.mark.filterwarnings("ignore:.* missing rows? w")  # of the pairs that were just made
-def test_cancelled_workers_resume_to_the_dataset_of_one_process(
-    drawn: None, tmp_path: Path
-) -> None:
-    seen: list[tuple[int, int]] = []
-
-    def until_some_are_made(done: int, total: int, message: str) -> bool:
-        return not 4 <= done < 12  # the first chunk is complete then
-
-    with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
-        pixcell.Dataset.make(
-            drawn_recipe(), tmp_path / "data", workers=2, progress=until_some_are_made
-        )
-    dataset = pixcell.Dataset(tmp_path / "data")
-    assert 2 <= len(dataset) < 12
-    dataset.resume(workers=1, progress=lambda done, total, message: seen.append((done, total)))
-    assert seen[-1] == (12, 12)
-    is_whole(dataset.folder, 12)
-    alone(tmp_path / "alone")
-    assert rows_of(dataset.folder) == rows_of(tmp_path / "alone")
-
-
-def test_pairs_that_failed_are_warned_of_and_listed(
-    drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dataset_workers, "start_engine", parallel_engines.refuses_one)
-    message = "1 pair failed, see failed.jsonl. Resume the dataset to retry"
-    with pytest.warns(pixcell.PixCellWarning, match=message):
-        dataset = pixcell.Dataset.make(drawn_recipe(), tmp_path / "data", workers=1)
-    assert dataset.failed == {7: "This seed is refused; choose another."}
-    alone(dataset.folder)
-    assert dataset.failed == {}
 
 
 SCRIPT = """
@@ -87,16 +45,50 @@ print(len(pixcell.Dataset.make(drawn_recipe(), sys.argv[1], workers=2)))
 """
 
 
-def test_a_script_without_a_guard_is_not_run_by_its_workers(
+def test_workers_of_a_script_without_a_guard_make_the_dataset_of_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, out = tmp_path / "script.py", tmp_path / "data"
+    script.write_text(SCRIPT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    done = subprocess.run([sys.executable, script, out], capture_output=True, text=True)
+    assert (done.stdout.split(), done.returncode) == (["begun", "12"], 0), done.stderr
+    is_whole(out, 12)
+    alone(tmp_path / "alone")
+    assert rows_of(out) == rows_of(tmp_path / "alone")
+
+
+def test_cancelled_workers_keep_their_pairs(drawn: None, tmp_path: Path) -> None:
+    def until_some_are_made(done: int, total: int, message: str) -> bool:
+        return not 4 <= done < 12  # the first chunk is complete then
+
+    with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
+        pixcell.Dataset.make(
+            drawn_recipe(), tmp_path / "data", workers=1, progress=until_some_are_made
+        )
+    assert 2 <= len(pixcell.Dataset(tmp_path / "data")) < 12
+
+
+def test_pairs_that_failed_are_warned_of_and_listed(
     drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
-    done = subprocess.run(
-        [sys.executable, script, tmp_path / "data"], capture_output=True, text=True
-    )
-    assert (done.stdout.split(), done.returncode) == (["begun", "12"], 0), done.stderr
+    alone(tmp_path / "data")
+    dataset = pixcell.Dataset(tmp_path / "data")
+    for name in ("images/000007.png", "images/000008.png"):
+        (dataset.folder / name).unlink()
+    monkeypatch.setattr(dataset_workers, "start_engine", parallel_engines.refuses_one)
+    message = "1 pair failed, see failed.jsonl. Resume the dataset to retry"
+    with pytest.warns(pixcell.PixCellWarning, match=message):
+        dataset.resume(workers=1)
+    assert dataset.failed == {7: "This seed is refused; choose another."}
+    alone(dataset.folder)
+    assert dataset.failed == {}
+
+
+def test_workers_start_an_engine() -> None:
+    from napari_pixcell.engine.engine import Engine
+
+    assert isinstance(dataset_workers.start_engine(), Engine)
 
 
 @pytest.mark.parametrize(

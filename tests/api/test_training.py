@@ -7,51 +7,56 @@ from typing import Any
 
 import numpy as np
 import pytest
-from marked_cells import write_pairs
 from pictures import tissue
 from PIL import Image
 
 import napari_pixcell as pixcell
+from napari_pixcell.engine.events import TrainedControl
 from napari_pixcell.engine.training import pairs as shared_pairs
-from napari_pixcell.engine.training.control import encoding
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Folders of four pairs of 512 px."""
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Folders of two pairs of 512 px, enough for these tests."""
+    monkeypatch.setattr(shared_pairs, "LEAST_TILES", 4)
     for side, turn in (("he", 1), ("ihc", -1)):
         (tmp_path / side).mkdir()
-        for number in range(4):
+        for number in range(2):
             picture = (tissue(512) - np.uint8(10 * number))[..., ::turn]
             Image.fromarray(np.ascontiguousarray(picture)).save(tmp_path / side / f"{number}.png")
     return tmp_path / "he", tmp_path / "ihc"
 
 
-def test_a_stain_is_cancelled_resumed_in_the_worker_and_made(
-    slide: pixcell.Slide, region: pixcell.Region, folders: tuple[Path, Path], tmp_path: Path
+def test_a_cancelled_stain_resumes(
+    engine: pixcell.Engine,
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[str] = []
+    stops = ["Step 50 "]
 
-    def to_step_50(done: int, total: int, message: str) -> bool:
-        return not message.startswith("Step 50 ")
+    def on_progress(done: int, total: int, message: str) -> bool:
+        shown.append(message)
+        return not any(message.startswith(step) for step in stops)
 
-    def train(**settings: Any) -> Any:
-        return pixcell.train_stain("mine", *folders, steps=100, out=tmp_path / "out", **settings)
+    monkeypatch.setattr(engine._runner, "_progress", on_progress)
+
+    def train() -> Any:
+        return pixcell.train_stain("mine", *folders, steps=100, out=tmp_path / "out", engine=engine)
 
     with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
-        train(progress=to_step_50)
-    with pixcell.Engine(  # one of its own, which knows the folders of this test
-        where="worker", progress=lambda done, total, message: shown.append(message)
-    ) as far:
-        trained = train(engine=far)
-        made = far.stain("mine", slide, region, steps=1)
+        train()
+    stops.clear()
+    shown.clear()
+    trained = train()
     assert not any(message.startswith("Step 50 ") for message in shown)
     assert any(message.startswith("Step 100 ") for message in shown)
     assert (trained.name, trained.folder) == ("mine", str((tmp_path / "out").resolve()))
-    assert trained.pairs == 4 and trained.tiles + trained.held_tiles == 16
+    assert trained.pairs == 2 and trained.tiles + trained.held_tiles == 8
     assert trained.held_out >= 0 and "“mine” was trained on" in trained.sentence()
-    assert pixcell.get_model("mine").installed
-    assert made.record.request.family == "mine"
+    model = pixcell.get_model("mine")
+    assert model.installed and model.stain
 
 
 def test_regions_of_two_slides_are_a_pair_and_a_poor_stain_is_warned_of(
@@ -77,28 +82,32 @@ def test_regions_of_two_slides_are_a_pair_and_a_poor_stain_is_warned_of(
     assert trained.held_out >= trained.shift
 
 
-def test_a_control_is_trained_and_how_it_follows_is_told(
-    engine: pixcell.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(shared_pairs, "LEAST_TILES", 4)
-    monkeypatch.setattr(encoding, "WANTED_TILES", 1)
-    pairs = write_pairs(tmp_path / "pairs", 5)
+class AnsweringEngine:
+    """An engine that answers a training of an hour at once."""
+
+    def __init__(self, answer: TrainedControl) -> None:
+        self._answer = answer
+        self.asked: list[Any] = []
+
+    def run(self, request: Any, on_event: Any) -> None:
+        self.asked.append(request)
+        on_event(self._answer)
+
+
+def test_a_control_is_asked_for_and_how_it_follows_is_told(tmp_path: Path) -> None:
+    agreement = ("all cells: 0.1 rather than 0.1",)
+    answer = TrainedControl("mine", str(tmp_path), 0.5, 0.5, 5, 20, 4, agreement, follows=False)
+    engine: Any = AnsweringEngine(answer)
     with pytest.warns(pixcell.PixCellWarning, match="Do not trust it"):
         trained = pixcell.train_control(
-            "mine",
-            pairs,
-            base="demo",
-            palette={"small dark": "#ff2020", "large pale": "#2060ff"},
-            steps=1,
-            batch=1,
-            out=tmp_path / "out",
-            engine=engine,
+            "mine", tmp_path, palette={"tumour": "#FF2020"}, steps=7, batch=2, engine=engine
         )
-    assert (trained.name, trained.pairs, trained.follows) == ("mine", 5, False)
-    assert trained.agreement[0].startswith("all cells: ")
-    assert len(trained.agreement) == 3
-    with pixcell.Engine("mine") as own:
-        assert own.tile == 256
+    assert trained is answer
+    (request,) = engine.asked
+    assert (request.name, request.family, request.pairs) == ("mine", "demo", str(tmp_path))
+    assert (request.steps, request.batch, request.segment.method) == (7, 2, "builtin")
+    assert request.classes and request.palette == (("tumour", "#ff2020"),)
+    assert Path(request.out).parts[-2:] == ("controls", "mine")
 
 
 @pytest.mark.parametrize(

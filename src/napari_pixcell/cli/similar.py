@@ -88,7 +88,12 @@ def _write(
 
             words, cm = json.dumps(result), 1e4 / slide.require_mpp()  # in level-0 pixels
             scale = cm / wide, cm / high
-            how = {"resolution": scale, "resolutionunit": "CENTIMETER", "description": words}
-            write_whole(out, lambda path: imwrite(path, heat, **how))
+
+            def write(path: Path) -> None:
+                imwrite(
+                    path, heat, resolution=scale, resolutionunit="CENTIMETER", description=words
+                )
+
+            write_whole(out, write)
     except OSError as error:
         raise write_problem(out, error) from error
