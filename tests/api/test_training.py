@@ -27,38 +27,6 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return tmp_path / "he", tmp_path / "ihc"
 
 
-def test_a_cancelled_stain_resumes(
-    engine: pixcell.Engine,
-    folders: tuple[Path, Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shown: list[str] = []
-    stops = ["Step 50 "]
-
-    def on_progress(done: int, total: int, message: str) -> bool:
-        shown.append(message)
-        return not any(message.startswith(step) for step in stops)
-
-    monkeypatch.setattr(engine._runner, "_progress", on_progress)
-
-    def train() -> Any:
-        return pixcell.train_stain("mine", *folders, steps=100, out=tmp_path / "out", engine=engine)
-
-    with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
-        train()
-    stops.clear()
-    shown.clear()
-    trained = train()
-    assert not any(message.startswith("Step 50 ") for message in shown)
-    assert any(message.startswith("Step 100 ") for message in shown)
-    assert (trained.name, trained.folder) == ("mine", str((tmp_path / "out").resolve()))
-    assert trained.pairs == 2 and trained.tiles + trained.held_tiles == 8
-    assert trained.held_out >= 0 and "“mine” was trained on" in trained.sentence()
-    model = pixcell.get_model("mine")
-    assert model.installed and model.stain
-
-
 def test_regions_of_two_slides_are_a_pair_and_a_poor_stain_is_warned_of(
     engine: pixcell.Engine, tmp_path: Path
 ) -> None:
@@ -78,20 +46,36 @@ def test_regions_of_two_slides_are_a_pair_and_a_poor_stain_is_warned_of(
             out=tmp_path,
             engine=engine,
         )
-    assert trained.pairs == 1
+    assert (trained.name, trained.folder) == ("mine", str(tmp_path.resolve()))
+    assert (trained.pairs, trained.tiles + trained.held_tiles) == (1, 16)
     assert trained.held_out >= trained.shift
+    model = pixcell.get_model("mine")
+    assert model.installed and model.stain
 
 
 class AnsweringEngine:
-    """An engine that answers a training of an hour at once."""
+    """An engine that answers a training of an hour at once; without an answer it was cancelled."""
 
-    def __init__(self, answer: TrainedControl) -> None:
+    def __init__(self, answer: TrainedControl | None = None) -> None:
         self._answer = answer
         self.asked: list[Any] = []
 
     def run(self, request: Any, on_event: Any) -> None:
         self.asked.append(request)
+        if self._answer is None:
+            raise pixcell.RequestCancelled
         on_event(self._answer)
+
+
+def test_a_cancelled_training_says_how_to_resume(folders: tuple[Path, Path]) -> None:
+    engine: Any = AnsweringEngine()
+    for _ in range(2):
+        with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
+            pixcell.train_stain("mine", *folders, lora=True, lora_steps=9, engine=engine)
+    first, again = engine.asked
+    assert first == again  # by which the training knows its checkpoints
+    assert (first.he, first.ihc) == tuple(str(folder) for folder in folders)
+    assert (first.family, first.lora_steps) == ("demo-ki67", 9)
 
 
 def test_a_control_is_asked_for_and_how_it_follows_is_told(tmp_path: Path) -> None:
