@@ -72,14 +72,10 @@ def test_cancelled_workers_keep_their_pairs(drawn: None, tmp_path: Path) -> None
 def test_pairs_that_failed_are_warned_of_and_listed(
     drawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone(tmp_path / "data")
-    dataset = pixcell.Dataset(tmp_path / "data")
-    for name in ("images/000007.png", "images/000008.png"):
-        (dataset.folder / name).unlink()
     monkeypatch.setattr(dataset_workers, "start_engine", parallel_engines.refuses_one)
     message = "1 pair failed, see failed.jsonl. Resume the dataset to retry"
     with pytest.warns(pixcell.PixCellWarning, match=message):
-        dataset.resume(workers=1)
+        dataset = pixcell.Dataset.make(drawn_recipe(), tmp_path / "data", workers=1)
     assert dataset.failed == {7: "This seed is refused; choose another."}
     alone(dataset.folder)
     assert dataset.failed == {}
