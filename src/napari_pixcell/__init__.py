@@ -19,6 +19,7 @@ _NAMES = {
     "api.progress": ("RequestCancelled",),
     "api.slides": ("open_slide", "sample_slide"),
     "api.styles": ("blend",),
+    "api.training": ("train_control", "train_stain"),
     "api.variants": ("PublicVariant as Variant", "export"),
     "api.warning": ("PixCellWarning",),
     "datasets.export": ("read_record",),

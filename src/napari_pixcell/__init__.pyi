@@ -11,6 +11,8 @@ from napari_pixcell.api.progress import RequestCancelled as RequestCancelled
 from napari_pixcell.api.slides import open_slide as open_slide
 from napari_pixcell.api.slides import sample_slide as sample_slide
 from napari_pixcell.api.styles import blend as blend
+from napari_pixcell.api.training import train_control as train_control
+from napari_pixcell.api.training import train_stain as train_stain
 from napari_pixcell.api.variants import PublicVariant as Variant
 from napari_pixcell.api.variants import export as export
 from napari_pixcell.api.warning import PixCellWarning as PixCellWarning
@@ -47,4 +49,6 @@ __all__ = [
     "read_style",
     "reproduce",
     "sample_slide",
+    "train_control",
+    "train_stain",
 ]

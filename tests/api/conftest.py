@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,13 @@ def far_engine() -> Iterator[pixcell.Engine]:
         yield opened
 
 
+@pytest.fixture(params=["engine", "far_engine"])
+def either(request: pytest.FixtureRequest) -> pixcell.Engine:
+    """An engine in this process, then one in the worker."""
+    engine: pixcell.Engine = request.getfixturevalue(request.param)
+    return engine
+
+
 @pytest.fixture(scope="session")
 def style(engine: pixcell.Engine, slide: pixcell.Slide, region: pixcell.Region) -> pixcell.Style:
     return engine.embed(slide, region, cache=False)
@@ -40,3 +48,23 @@ def style(engine: pixcell.Engine, slide: pixcell.Slide, region: pixcell.Region) 
 @pytest.fixture(scope="session")
 def layout(engine: pixcell.Engine, slide: pixcell.Slide, region: pixcell.Region) -> pixcell.Layout:
     return engine.segment(slide, region)
+
+
+@pytest.fixture(scope="session")
+def recipe(slide: pixcell.Slide) -> dict[str, Any]:
+    return {
+        "napari-pixcell dataset recipe": 1,
+        "name": "Two fields",
+        "styles": [{"from": "slide", "slide": str(slide.path), "most": 2}],
+        "layouts": [{"from": "style"}],
+        "pairing": "matched",
+        "steps": 1,
+    }
+
+
+@pytest.fixture(scope="session")
+def made(
+    engine: pixcell.Engine, recipe: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> pixcell.Dataset:
+    out = tmp_path_factory.mktemp("api") / "made"
+    return pixcell.Dataset.make(recipe, out, engine=engine)

@@ -13,26 +13,6 @@ import napari_pixcell as pixcell
 from napari_pixcell.cli.main import main
 
 
-@pytest.fixture(scope="session")
-def recipe(slide: pixcell.Slide) -> dict[str, Any]:
-    return {
-        "napari-pixcell dataset recipe": 1,
-        "name": "Two fields",
-        "styles": [{"from": "slide", "slide": str(slide.path), "most": 2}],
-        "layouts": [{"from": "style"}],
-        "pairing": "matched",
-        "steps": 1,
-    }
-
-
-@pytest.fixture(scope="session")
-def made(
-    engine: pixcell.Engine, recipe: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> pixcell.Dataset:
-    out = tmp_path_factory.mktemp("api") / "made"
-    return pixcell.Dataset.make(recipe, out, engine=engine)
-
-
 def test_a_dataset_holds_pairs(made: pixcell.Dataset) -> None:
     assert (made.name, made.mpp, len(made), made.planned) == ("Two fields", 0.5, 2, 2)
     pairs = [*made]
@@ -75,7 +55,7 @@ def test_a_cancelled_dataset_resumes(
     def until_pairs_are_made(done: int, total: int, message: str) -> bool:
         return not message.startswith("Pair")
 
-    with pytest.raises(pixcell.RequestCancelled, match="call the same method to resume"):
+    with pytest.raises(pixcell.RequestCancelled, match="Repeat the call to resume"):
         pixcell.Dataset.make(recipe, folder, progress=until_pairs_are_made)
     dataset = pixcell.Dataset(folder)
     assert (len(dataset), dataset.planned) == (0, 2)
@@ -112,6 +92,7 @@ def test_paths_in_a_dictionary_start_at_the_working_directory(
         (lambda d, p: pixcell.Dataset.make(p / "none.json", p / "a"), "none.json"),
         (lambda d, p: d.resume(first=0), "number of pairs to make first is 0"),
         (lambda d, p: d.check(workers=0), "number of workers is 0"),
+        (lambda d, p: d.report(workers=0), "number of workers is 0"),
         (lambda d, p: d.convert("word", p / "a"), "There is no format “word”"),
         (lambda d, p: d.convert("coco", p / "a", validation=2), "The shares of a split"),
         (lambda d, p: d.evaluate(p, colour=1), "There is no setting colour"),

@@ -16,13 +16,6 @@ from napari_pixcell.cli.main import main
 STEPS = 2
 
 
-@pytest.fixture(params=["engine", "far_engine"])
-def either(request: pytest.FixtureRequest) -> pixcell.Engine:
-    """Give an engine in this process, then one in the worker."""
-    engine: pixcell.Engine = request.getfixturevalue(request.param)
-    return engine
-
-
 def watched(engine: pixcell.Engine, monkeypatch: pytest.MonkeyPatch, progress: object) -> None:
     """Let an engine of all tests show the progress of one."""
     monkeypatch.setattr(engine._runner, "_progress", progress)
@@ -309,6 +302,7 @@ def test_the_memory_of_models_is_freed_with_the_block(style: pixcell.Style) -> N
         (lambda e, s, c: e.generate(s, pixcell.Layout(c.labels, 0.25)), "layout has 0.25 µm/px"),
         (lambda e, s, c: e.generate(s, pixcell.Layout(c.labels * 0, 0.5)), "has no cells"),
         (lambda e, s, c: e.generate(s, c, size=(256, 256)), "Omit size"),
+        (lambda e, s, c: e.generate(s, size=256), r"The size is 256\. Use \(height, width\)"),
         (lambda e, s, c: e.generate(s, c, count=0), "The number of variants is 0"),
         (lambda e, s, c: e.generate(s, c, steps=0), "The number of steps is 0"),
         (lambda e, s, c: e.generate(s, c, seed=-1), "The seed is -1"),
@@ -362,6 +356,7 @@ def test_a_layout_of_another_size_is_refused(
         (lambda e, s, r: e.embed("missing.svs", r), "does not exist"),
         (lambda e, s, r: e.embed(s, s.region_um(9e6, 0, 128, 128)), "lies outside the slide"),
         (lambda e, s, r: e.embed(s, s.region_um(0, 0, 5, 5)), "smaller than one tile"),
+        (lambda e, s, r: e.read(s, (0, 0, 9, 9)), "A region is expected, not tuple"),
         (lambda e, s, r: e.segment(s, r, method="magic"), "is not a segmentation method"),
         (lambda e, s, r: e.segment(s, r, colour=1), "There is no setting colour"),
         (lambda e, s, r: e.segment(s, r, method="cellpose"), "weights are not installed"),

@@ -45,6 +45,9 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     embedding = tmp_path / "e.npy"
     assert run("embed", cmu_slide, "--region", REGION, "--out", embedding)["shape"] == [1, 128]
     assert np.load(embedding).shape == (1, 128)
+    named = run("embed", cmu_slide, "--region", REGION, "--out", tmp_path / "style")
+    assert Path(named["embedding"]).read_bytes() == embedding.read_bytes()
+    assert named["embedding"].endswith("style.npy")
     mask = tmp_path / "m.tif"
     result = run("segment", cmu_slide, "--region", REGION, "--out", mask)
     labels = imread(mask)

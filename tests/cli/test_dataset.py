@@ -115,7 +115,9 @@ def test_a_wrong_recipe_is_refused_before_anything_is_made(
     assert list(tmp_path.iterdir()) == [recipe]
 
 
-def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_run_in_which_pairs_failed_ends_with_1(
+    run, recipe: Path, tmp_path: Path, monkeypatch
+) -> None:
     class Refusing(DrawnEngine):
         def __init__(self) -> None:
             super().__init__()
@@ -127,8 +129,10 @@ def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, mon
     assert found["code"] == 1 and "No pair was made: 3 pairs failed. The first: " in found["error"]
     first = 11
     found = run("dataset", "resume", tmp_path / "data")
-    assert found["code"] == 0 and found["pairs"] == 11
-    assert "1 pair failed. Resume the dataset to retry." in found["stderr"]
+    assert (found["code"], found["pairs"], found["failed"]) == (1, 11, 1)
+    assert "1 pair failed, see failed.jsonl. Resume the dataset to retry." in found["stderr"]
+    status = run("dataset", "status", tmp_path / "data", "--follow")
+    assert (status["code"], status["failed"]) == (1, 1)
     again = run("dataset", "resume", tmp_path / "data")
     assert again["code"] == 1 and "No pair was made: 1 pair failed" in again["error"]
 
@@ -176,7 +180,7 @@ def test_a_dataset_resumes_after_ctrl_c(run, recipe, tmp_path, monkeypatch) -> N
     out = tmp_path / "data"
     interrupted = run("dataset", "make", recipe, "--out", out)
     assert interrupted["code"] == 130
-    assert "Resume with: napari-pixcell dataset resume" in interrupted["stderr"]
+    assert "Cancelled. Run the same command again to resume." in interrupted["stderr"]
     monkeypatch.setattr(dataset, "engine", DrawnEngine)
     assert run("dataset", "resume", out)["pairs"] == 12
 

@@ -68,6 +68,7 @@ def test_pairs_that_failed_give_an_exit_code(run, recipe, tmp_path, monkeypatch)
     monkeypatch.setattr(dataset_processes, "start_engine", parallel_engines.refuses_one)
     found = run("dataset", "make", recipe, "--out", out, "--workers", 1)
     assert (found["code"], found["pairs"], found["failed"]) == (1, 11, 1)
+    assert "1 pair failed, see failed.jsonl. Resume the dataset to retry." in found["stderr"]
     assert json.loads((out / "failed.jsonl").read_text())["index"] == 7
     monkeypatch.setattr(dataset_processes, "engine", parallel_engines.refuses_one)
     again = run("dataset", "make", recipe, "--out", out, "--shard", "0/1")
@@ -102,7 +103,7 @@ def test_what_cannot_be_run_is_refused(run, recipe, tmp_path, arguments, sentenc
         (2, "1", "GPU-a,GPU-b", ["GPU-b"]),  # as a scheduler sets it
         (2, "2", "", "There are no such GPUs: “2”. Use all, or some of: 0, 1."),
         (1, "x", "", "There are no such GPUs: “x”. Use all, or some of: 0."),
-        (0, "all", "", "PyTorch finds no GPU on this machine. Use --workers N instead."),
+        (0, "all", "", "PyTorch finds no GPU on this machine. Choose a number of workers instead."),
     ],
 )
 def test_gpus_are_named_or_refused(
@@ -125,4 +126,4 @@ def test_gpus_are_named_or_refused(
         assert found["code"] == 1 and found["error"] == devices
     else:
         assert found["code"] == 130 and given == devices
-        assert "Cancelled. To resume, run the same command again." in found["stderr"]
+        assert "Cancelled. Run the same command again to resume." in found["stderr"]

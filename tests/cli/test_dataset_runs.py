@@ -103,7 +103,7 @@ def test_a_dataset_of_this_process_is_followed_and_stopped_too(
     monkeypatch.setattr("napari_pixcell.datasets.recipe.making.make_dataset", make)
     found = run("dataset", "make", recipe, "--out", out)
     assert given == ["running"] and found["code"] == 130
-    assert "Cancelled. Resume with" in found["stderr"]
+    assert "Cancelled. Run the same command again to resume." in found["stderr"]
     assert run("dataset", "status", out)["state"] == "cancelled"
 
 

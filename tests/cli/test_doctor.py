@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,23 @@ def test_everything_that_the_studio_needs_is_checked(findings: list[Diagnosis]) 
     assert topics >= {"napari-pixcell", "system"}
     (torch,) = (line.found for line in findings if line.topic == "torch")
     assert re.search(r", (for CUDA [\d.]+|without CUDA)$", torch)
+
+
+def test_the_napari_that_the_package_requires_is_enough(monkeypatch) -> None:
+    oldest, below = doctor.NAPARI
+    assert any(
+        text.replace(" ", "") in (f"napari>={oldest},<{below}", f"napari<{below},>={oldest}")
+        for text in requires("napari-pixcell") or ()
+    )
+    for found, grade in (
+        ("0.6.5", "FAIL"),
+        ("0.6.6", "PASS"),
+        ("0.9.1a2", "PASS"),
+        (below, "FAIL"),
+    ):
+        monkeypatch.setattr(doctor, "version", lambda package, found=found: found)
+        (line,) = doctor._napari()
+        assert line.grade == grade, found
 
 
 def test_a_missing_family_comes_with_the_command_to_get_it(findings) -> None:

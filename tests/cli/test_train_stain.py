@@ -59,6 +59,8 @@ def test_two_regions_of_slides_are_a_pair(run, pairs: list[str], tmp_path: Path)
     out = tmp_path / "stain"
     result = run("train-stain", "mine", *slides, *places, "--steps=1", "--out", out)
     assert result["code"] == 0 and "of 1 pair. On" in result["taught"]
+    again = run("train-stain", "mine", *slides, *places, "--steps=1", "--out", out)
+    assert again["taught"] == result["taught"]  # the same command adds no second pair
     for side in ("he", "ihc"):
         assert [p.name for p in (out / "pairs" / side).iterdir()] == ["pair-0001.png"]
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 from napari_pixcell.cells import write_labels
 from napari_pixcell.datasets import read_record
+from napari_pixcell.datasets.parallel.joining import FAILED, read_failed
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.preparing import count_pairs, kept_checks, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
@@ -192,10 +193,12 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path) -> None:
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert notices == [
         "Pair 3 failed: This seed is refused; choose another.",
-        "1 pair failed. Resume the dataset to retry.",
+        "1 pair failed, see failed.jsonl. Resume the dataset to retry.",
     ]
     assert len(list(Dataset(tmp_path / "data").rows())) == 11
+    assert [*read_failed(tmp_path / "data")] == [3]
     make(tmp_path / "data")
+    assert not (tmp_path / "data" / FAILED).exists()
     rows = list(Dataset(tmp_path / "data").rows())
     assert sorted(row["index"] for row in rows) == list(range(12))
 

@@ -156,10 +156,11 @@ def test_two_regions_become_a_pair_of_files_with_their_pixel_size(tmp_path: Path
     picture = tissue(800)
     slides = ArraySlide([picture], 0.25, "he"), ArraySlide([picture[::2, ::2]], 0.5, "ihc")
     places = Region(0, 0, 600, 600), Region(0, 0, 300, 300)
-    for number in (1, 2):
-        he, ihc = write_region_pair((slides[0], places[0]), (slides[1], places[1]), DEMO, tmp_path)
+    others = Region(80, 40, 600, 600), Region(40, 20, 300, 300)
+    for (he_place, ihc_place), number in ((places, 1), (others, 2), (places, 2)):
+        he, ihc = write_region_pair((slides[0], he_place), (slides[1], ihc_place), DEMO, tmp_path)
         pairs, note = folder_pairs(he, ihc)
-        assert len(pairs) == number and not note
+        assert len(pairs) == number and not note  # a pair is not added again
     assert read_pair(pairs[0], DEMO, 0.5).tissue.shape == (1, 1)
     words = "H&E region is 150 × 150 µm, but the IHC region 300 × 300 µm. Draw two"
     with pytest.raises(PixCellError, match=words):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.api.dataset_workers import Gpus, InWorkers, check_workers, worker_environments
 from napari_pixcell.api.engine import PublicEngine
-from napari_pixcell.api.progress import ProgressDisplay, RequestCancelled, WantedProgress
+from napari_pixcell.api.long_work import long_answer, resumable, run_long
+from napari_pixcell.api.progress import ProgressDisplay, WantedProgress
+from napari_pixcell.api.running import RequestRunner
 from napari_pixcell.api.warning import warn
 from napari_pixcell.datasets.formats.converting import Converted
 from napari_pixcell.datasets.formats.converting import convert as convert_dataset
-from napari_pixcell.datasets.parallel.joining import join_finished
+from napari_pixcell.datasets.parallel.joining import join_finished, read_failed
+from napari_pixcell.datasets.processes import Processes
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset as DatasetFolder
 from napari_pixcell.datasets.store.findings import Findings
-from napari_pixcell.engine.events import Evaluated, Event
+from napari_pixcell.engine.events import Evaluated
 from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.stability import public
-
-STOPPED = "The request was cancelled. Finished work is kept; call the same method to resume."
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,8 @@ class DatasetPair:
 class PublicDataset:
     """A dataset of image–mask pairs in a folder.
 
-    ``len(dataset)`` is the number of its pairs, and iteration yields them. For several processes,
-    GPUs or a cluster, use ``napari-pixcell dataset make``, which writes the same files.
+    ``len(dataset)`` is the number of its pairs, and iteration yields them. For a cluster, use
+    ``napari-pixcell dataset make``, which writes the same files.
 
     Parameters
     ----------
@@ -99,6 +100,8 @@ class PublicDataset:
         *,
         first: int | None = None,
         engine: PublicEngine | None = None,
+        workers: int | None = None,
+        gpus: Gpus | None = None,
         progress: WantedProgress = False,
     ) -> PublicDataset:
         """Make the pairs of a recipe.
@@ -115,18 +118,24 @@ class PublicDataset:
         engine : Engine, optional
             Runs the models, and shows its own progress. By default one in this process that is
             closed afterwards.
+        workers : int, optional
+            Make the pairs in this number of processes, each with models of its own. The pairs are
+            the same.
+        gpus : "all" or sequence of int, optional
+            Make the pairs in a process on each of these GPUs.
         progress : bool or callable
-            As for :class:`Engine`, in pairs.
+            As for :class:`Engine`, in pairs. With several processes it is called at least every
+            second, so that it can cancel at any time.
 
         Warns
         -----
         PixCellWarning
-            If pairs failed, or could not be checked in every way.
+            If pairs failed, see :attr:`failed`, or could not be checked in every way.
 
         Raises
         ------
         PixCellError
-            If the recipe cannot be followed, or the folder is not new.
+            If the recipe cannot be followed, the folder is not new, or there is no such GPU.
         RequestCancelled
             If it was cancelled. Complete pairs are kept.
         """
@@ -134,7 +143,7 @@ class PublicDataset:
             recipe = DatasetRecipe.load(recipe)
         elif not isinstance(recipe, DatasetRecipe):
             recipe = DatasetRecipe.from_dict(recipe).placed_in(Path.cwd())
-        _run(_request(out, recipe, first), engine, progress)
+        _make(_request(out, recipe, first), engine, workers, gpus, progress)
         return cls(out)
 
     def resume(
@@ -142,10 +151,12 @@ class PublicDataset:
         *,
         first: int | None = None,
         engine: PublicEngine | None = None,
+        workers: int | None = None,
+        gpus: Gpus | None = None,
         progress: WantedProgress = False,
     ) -> PublicDataset:
         """Make the pairs that are missing, and return the dataset. Parameters: :meth:`make`."""
-        _run(_request(self.folder, None, first), engine, progress)
+        _make(_request(self.folder, None, first), engine, workers, gpus, progress)
         self._stored = DatasetFolder(self.folder)
         return self
 
@@ -168,6 +179,11 @@ class PublicDataset:
     def planned(self) -> int:
         """Number of pairs once it is complete."""
         return len(self._stored.plan)
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Why pairs could not be made, by their numbers. :meth:`resume` tries them again."""
+        return read_failed(self.folder)
 
     def __len__(self) -> int:
         return sum(1 for _ in self._stored.rows())
@@ -198,7 +214,7 @@ class PublicDataset:
         PixCellError
             If another process is working on the dataset.
         """
-        _check_workers(workers)
+        check_workers(workers)
         with ProgressDisplay(progress) as display:
             return check_dataset(
                 self._stored, lambda done, total: display.check(done, total, "Checking"), workers
@@ -241,7 +257,7 @@ class PublicDataset:
         PixCellError
             If the format is unknown, or the folder is not new. Nothing is left behind then.
         """
-        _check_workers(workers)
+        check_workers(workers)
         split = Split(validation, test, seed) if validation or test else None
         warn(join_finished(self.folder))
         with ProgressDisplay(progress) as display:
@@ -256,13 +272,17 @@ class PublicDataset:
         warn(self._stored.damage)
         return converted
 
-    def report(self, out: str | Path | None = None, *, progress: WantedProgress = False) -> Path:
+    def report(
+        self, out: str | Path | None = None, *, workers: int = 1, progress: WantedProgress = False
+    ) -> Path:
         """Write an HTML page about the dataset, and return its path.
 
         Parameters
         ----------
         out : str or Path, optional
             By default ``report.html`` in the dataset.
+        workers : int
+            Processes that share the work.
         progress : bool or callable
             As for :class:`Engine`, in scores.
 
@@ -273,12 +293,18 @@ class PublicDataset:
         """
         from napari_pixcell.datasets.report.writing import write_report
 
+        check_workers(workers)
         warn(join_finished(self.folder))
         path = self.folder / "report.html" if out is None else Path(out)
-        with ProgressDisplay(progress) as display:
-            return write_report(
-                self._stored, path, lambda done, total: display.check(done, total, "Reading")
+        with Processes(workers) as processes, ProgressDisplay(progress) as display:
+            written = write_report(
+                self._stored,
+                path,
+                lambda done, total: display.check(done, total, "Reading"),
+                processes=processes,
             )
+        warn(self._stored.damage)
+        return written
 
     def evaluate(
         self,
@@ -327,14 +353,7 @@ class PublicDataset:
                 f"There is no setting {unknown[0]}. Choose some of: {', '.join(sorted(known))}."
             )
         request = EvaluateRequest(str(self.folder), str(real), str(test), str(out), **settings)
-        found: list[Evaluated] = []
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, Evaluated):
-                found.append(event)
-
-        _run(request, engine, progress, on_event)
-        return found[0]
+        return long_answer(request, Evaluated, engine, progress)
 
 
 def _request(folder: str | Path, recipe: DatasetRecipe | None, first: int | None) -> DatasetRequest:
@@ -343,19 +362,21 @@ def _request(folder: str | Path, recipe: DatasetRecipe | None, first: int | None
     return DatasetRequest(str(folder), recipe, first)
 
 
-def _check_workers(workers: int) -> None:
-    check_range("number of workers", workers, 1, 256)
-
-
-def _run(
-    request: Any,
+def _make(
+    request: DatasetRequest,
     engine: PublicEngine | None,
+    workers: int | None,
+    gpus: Gpus | None,
     progress: WantedProgress,
-    on_event: Any = lambda event: None,
 ) -> None:
-    """Run a request on the user's engine, or on one of its own."""
-    with nullcontext(engine) if engine is not None else PublicEngine(progress=progress) as own:
-        try:
-            own.run(request, on_event)
-        except RequestCancelled:
-            raise RequestCancelled(STOPPED) from None
+    """Make a dataset on the user's engine, on one of its own, or in several processes."""
+    environments = worker_environments(workers, gpus)
+    if not environments:
+        run_long(request, engine, progress)
+        return
+    if engine is not None:
+        raise PixCellError(
+            "Workers have engines of their own. Omit engine, or omit workers and gpus."
+        )
+    with resumable():
+        RequestRunner(InWorkers(environments), progress).run(request, lambda event: None)

@@ -1,63 +1,47 @@
-"""The engine of the public API."""
+"""The engine of the public API, as users see it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.api.arguments import check_fits, on_slide, source_for, start_image, whole
-from napari_pixcell.api.layouts import IMPORTED, Layout
-from napari_pixcell.api.progress import RequestCancelled, WantedProgress
-from napari_pixcell.api.running import InProcess, InWorker, RequestRunner
+from napari_pixcell.api.backends import Where, open_backend
+from napari_pixcell.api.cells import check_cells_file, read_cells_of, segment_cells, segment_method
+from napari_pixcell.api.generation import (
+    installed_stain,
+    reproduce_request,
+    stain_request,
+    stained_tissue,
+    start_image,
+    variants_request,
+)
+from napari_pixcell.api.layouts import Layout
+from napari_pixcell.api.places import fitted, fitted_or_none, fitted_to_stain
+from napari_pixcell.api.progress import OnPreview, WantedProgress, check_on_preview
+from napari_pixcell.api.running import RequestRunner
 from napari_pixcell.api.slides import SlideLike, open_slide
-from napari_pixcell.api.styles import OWN, check_style, shares
+from napari_pixcell.api.styles import OWN
 from napari_pixcell.api.variants import PublicVariant
 from napari_pixcell.api.warning import warn
-from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.engine.chosen_region import ChosenRegion, stain_of_region
-from napari_pixcell.engine.colour_match import OFF, colour_match, colour_setting
-from napari_pixcell.engine.events import Embedding, Emit, Event, SegmentedLayout, Variant, Verified
-from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.cells.methods import METHODS
+from napari_pixcell.engine.chosen_region import ChosenRegion
+from napari_pixcell.engine.events import Embedding, Emit, SegmentedLayout, Verified
+from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.record import NEUTRAL, Record
 from napari_pixcell.engine.repair import Repair
-from napari_pixcell.engine.reproducing import ReproduceRequest
-from napari_pixcell.engine.request_values import GenerateRequest, check_published
-from napari_pixcell.engine.requests import (
-    LARGEST_SEARCH,
-    STAIN_STRENGTH,
-    GenerationSettings,
-    generate_request,
-    read_tissue,
-    segment_request,
-    stain_warning,
-    tile_size,
-    why_too_small,
-)
-from napari_pixcell.engine.styles.blending import for_family
+from napari_pixcell.engine.requests import GenerationSettings, read_tissue
 from napari_pixcell.engine.styles.pictures import check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style
-from napari_pixcell.engine.tissue import slide_signature
-from napari_pixcell.engine.withheld_start import with_start
-from napari_pixcell.errors import PixCellError, check_range
-from napari_pixcell.models.families import find_stain, get_family
-from napari_pixcell.models.store import encoder_kind, require
+from napari_pixcell.models.families import get_family
+from napari_pixcell.models.store import require
 from napari_pixcell.slides.region import Region
 from napari_pixcell.stability import public
 from napari_pixcell.verification.report import VerificationReport
 from napari_pixcell.verification.request import VerifyRequest
-from napari_pixcell.words import counted
-
-Where = Literal["here", "worker"]
-BACKENDS: dict[str, Callable[[], InProcess | InWorker]] = {"here": InProcess, "worker": InWorker}
-BUILT_IN_METHOD = "builtin"
-E = TypeVar("E", bound=Event)
 
 
 @public("Engine")
@@ -108,12 +92,8 @@ class PublicEngine:
         self, family: str = "demo", *, where: Where = "here", progress: WantedProgress = False
     ) -> None:
         self._family = get_family(family)
-        if where not in BACKENDS:
-            raise PixCellError(
-                f"The place “{where}” is unknown. Choose one of: {', '.join(BACKENDS)}."
-            )
         self.family, self.mpp, self.tile = family, self._family.mpp, self._family.tile
-        self._runner: RequestRunner | None = RequestRunner(BACKENDS[where](), progress)
+        self._runner = RequestRunner(open_backend(where), progress)
 
     # -- tissue ----------------------------------------------------------------------------
 
@@ -136,7 +116,7 @@ class PublicEngine:
         PixCellError
             If the slide has no pixel size, or the region does not fit it.
         """
-        chosen = self._chosen(slide, region)
+        chosen = fitted(self._family, slide, region)
         return read_tissue(chosen.slide, chosen.region, self._family)
 
     def embed(
@@ -182,7 +162,7 @@ class PublicEngine:
             check_picture_size("The image", slide, self._family)
             chosen = ChosenRegion.whole(self._family, slide)
         else:
-            chosen = self._chosen(open_slide(source, mpp), region)
+            chosen = fitted(self._family, open_slide(source, mpp), region)
         return chosen.style(name, self._embedding(chosen, cache))
 
     def segment(
@@ -190,7 +170,7 @@ class PublicEngine:
         slide: SlideLike,
         region: Region | None = None,
         *,
-        method: str = BUILT_IN_METHOD,
+        method: str = METHODS[0],
         **settings: Any,
     ) -> Layout:
         """Segment the nuclei of a region.
@@ -217,29 +197,11 @@ class PublicEngine:
         PixCellError
             If a setting is unknown or out of range, or the region is too large or does not fit.
         """
-        known = set(SegmentMethod.__dataclass_fields__) - {"method"}
-        if unknown := sorted(set(settings) - known):
-            raise PixCellError(
-                f"There is no setting {unknown[0]}. Choose some of: {', '.join(sorted(known))}."
-            )
-        how, chosen = SegmentMethod(method, **settings), self._chosen(slide, region)
-        if math.prod(chosen.size) > LARGEST_SEARCH:
-            side = math.isqrt(LARGEST_SEARCH)
-            raise PixCellError(
-                f"At most {side} × {side} px can be segmented at once. Choose a smaller region."
-            )
-        pixels = chosen.slide.read(chosen.region, self.mpp)
-        how.check_area(pixels.shape[:2], self.mpp)
-        warn(chosen.slide.corrupt_note(chosen.region))
-        if method != BUILT_IN_METHOD:
-            found = self._answer(segment_request(pixels, self.mpp, how), SegmentedLayout)
-            return on_slide(chosen, found.labels, source=found.source)
-        from napari_pixcell.cells import segment_nuclei  # needs no torch
-
-        labels = segment_nuclei(
-            pixels, self.mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
+        how = segment_method(method, settings)
+        chosen = fitted(self._family, slide, region)
+        return segment_cells(
+            chosen, how, lambda request: self._runner.answer(request, SegmentedLayout)
         )
-        return on_slide(chosen, labels, source=LayoutSource(method))
 
     def read_layout(
         self,
@@ -281,24 +243,15 @@ class PublicEngine:
         PixCellError
             If the file cannot be read, or has no cells in the region.
         """
-        from napari_pixcell.cells import cells_for, read_cells
-
-        if counted_from not in ("auto", "slide", "region"):
-            raise PixCellError(
-                f"Coordinates cannot be counted from “{counted_from}”. Choose auto, slide or "
-                "region."
-            )
-        if cells_mpp is not None:
-            check_range("pixel size of the cells", cells_mpp, 0.01, 50, " µm")
-        chosen = self._chosen(slide, region)
-        own = chosen.slide
-        file = read_cells(path, image=image or own.short_name, split_touching=split_touching)
-        labels, classes, report = cells_for(
-            file.with_mpp(cells_mpp), chosen.region, chosen.size, own.shape, own.mpp, counted_from
+        check_cells_file(counted_from, cells_mpp)
+        return read_cells_of(
+            fitted(self._family, slide, region),
+            path,
+            cells_mpp=cells_mpp,
+            counted_from=counted_from,
+            image=image,
+            split_touching=split_touching,
         )
-        if report.dropped or report.changed:
-            warn(str(report))
-        return on_slide(chosen, labels, classes=classes, source=IMPORTED)
 
     # -- images ----------------------------------------------------------------------------
 
@@ -323,6 +276,7 @@ class PublicEngine:
         feather: float | None = None,
         repair: int | Repair | None = None,
         name: str = NEUTRAL,
+        on_preview: OnPreview | None = None,
     ) -> list[PublicVariant]:
         """Generate variants of a style, whose cells follow a layout.
 
@@ -362,6 +316,11 @@ class PublicEngine:
             this many rounds.
         name : str
             Name in records and files. It should identify nobody.
+        on_preview : callable, optional
+            Called with the number of a variant, from 0, and what it looks like so far: an array of
+            (height, width, 3) uint8 pixels, an eighth of its size or less. It is called in your
+            thread, after the first step and then at most once a second on a CPU, or 8 times on a
+            GPU. If it raises, the request ends and the error is raised.
 
         Returns
         -------
@@ -379,49 +338,30 @@ class PublicEngine:
         RequestCancelled
             If it was cancelled. Variants that were finished are in its ``finished``.
         """
-        family = self._family
-        check_published(get_preset(preset), start)
-        setting = colour_setting(colours, family, preset)
-        chosen = self._place(slide, region, name)
-        wanted = self._size(layout, chosen, size)
-        how = start_image(self.mpp, start, strength, part, feather)
-        if style is not None:
-            self._check_style(style)
-            if colours == setting != OFF and style.colours is None:
-                warn(
-                    f"The colours are not matched, because the tissue of “{style.name}” is unknown."
-                )
-        request = generate_request(
-            family,
-            GenerationSettings.for_family(
-                family,
-                layout=layout is not None,
-                count=count,
-                seed=seed,
-                steps=steps,
-                guidance=guidance,
-                layout_strength=layout_strength,
-                preset=preset,
-            ),
-            size=wanted,
-            embedding=None if style is None else for_family(style.embedding, family),
-            layout=None if layout is None else layout.labels,
-            classes=None if layout is None else layout.classes,
-            source=replace(
-                source_for(chosen, layout, name),
-                style=() if style is None else shares(style),
-                slide=slide_signature(chosen.slide) if chosen is not None and how else "",
-            ),
-            start=how,
-            colour_match=colour_match(setting, None if style is None else style.colours),
+        check_on_preview(on_preview)
+        settings = GenerationSettings.for_family(
+            self._family,
+            layout=layout is not None,
+            count=count,
+            seed=seed,
+            steps=steps,
+            guidance=guidance,
+            layout_strength=layout_strength,
+            preset=preset,
         )
-        if repair is not None:
-            if layout is None:
-                raise PixCellError(
-                    "A repair compares nuclei with a layout. Pass one, or no repair."
-                )
-            repair = repair if isinstance(repair, Repair) else Repair(repair)
-        return self._variants(replace(request, repair=repair))
+        request = variants_request(
+            self._family,
+            style,
+            layout,
+            settings,
+            place=fitted_or_none(self._family, slide, region, name),
+            size=size,
+            colours=colours,
+            start=start_image(self.mpp, start, strength, part, feather),
+            repair=repair,
+            name=name,
+        )
+        return self._runner.variants(request, on_preview)
 
     def stain(
         self,
@@ -437,6 +377,7 @@ class PublicEngine:
         steps: int | None = None,
         cache: bool = True,
         name: str = NEUTRAL,
+        on_preview: OnPreview | None = None,
     ) -> PublicVariant:
         """Stain a region of H&E virtually.
 
@@ -459,7 +400,7 @@ class PublicEngine:
         seed : int
         steps : int, optional
             Denoising steps. By default the stain's.
-        cache, name
+        cache, name, on_preview
             As for :meth:`embed` and :meth:`generate`.
 
         Returns
@@ -476,40 +417,23 @@ class PublicEngine:
         PixCellError
             If there is no such stain, it is not installed, or the region is too small for it.
         """
-        family = find_stain(stain)
-        if published and (keep is not None or invert):
-            raise PixCellError("The published method starts from noise. Omit keep and invert.")
-        if keep is not None:
-            check_range("part of the tissue to keep", keep, 0, 1)
-        if layout is not None and not family.takes_layout:
-            raise PixCellError(
-                f"{family.title} does not support layouts. Omit it, or choose another stain."
-            )
-        for one in family.parts:  # before anything heavy
-            require(family, one)
-        opened = open_slide(slide)
-        asked = region or whole(opened)
-        if problem := why_too_small(asked, opened.require_mpp(), family, "The region"):
-            raise PixCellError(f"{problem}. Choose a larger region.")
-        chosen = ChosenRegion.fitted(family, opened, asked, name)
-        if layout is not None:
-            check_fits(layout, family, chosen.size)
-        pixels = read_tissue(chosen.slide, chosen.region, family)
-        warn(stain_warning(pixels))
-        kept = 0.0 if published else 1 - STAIN_STRENGTH if keep is None else keep
-        request = stain_of_region(
+        check_on_preview(on_preview)
+        family = installed_stain(
+            stain, layout=layout, keep=keep, invert=invert, published=published
+        )
+        chosen = fitted_to_stain(family, slide, region, name)
+        request = stain_request(
             chosen,
-            pixels,
+            stained_tissue(chosen, layout),
             self._embedding(chosen, cache),
-            strength=1 - kept,
+            layout=layout,
+            keep=keep,
             invert=invert,
+            published=published,
             seed=seed,
             steps=steps,
-            layout=False if layout is None else layout.labels,
-            classes={} if layout is None else layout.classes,
-            published=published,
         )
-        return self._variants(request)[0]
+        return self._runner.variants(request, on_preview)[0]
 
     def reproduce(
         self, record: Record | PublicVariant | str | Path, slide: str | Path | None = None
@@ -533,16 +457,8 @@ class PublicEngine:
         PixCellError
             If the file has no record, other weights are installed, or the start image is missing.
         """
-        from napari_pixcell.datasets import read_record
-
-        if isinstance(record, PublicVariant):
-            record = record.record
-        elif isinstance(record, str | Path):
-            record = read_record(record)
-        if slide is not None:
-            record = with_start(record, Path(slide))
-        found = self._answer(ReproduceRequest(record), Variant)
-        return PublicVariant(found.image, found.record)
+        request = reproduce_request(record, slide)
+        return self._runner.variants(request)[0]
 
     def verify(self, folder: str | Path = "", *, download: bool = False) -> VerificationReport:
         """Compare the family on this machine with its published figures.
@@ -567,7 +483,7 @@ class PublicEngine:
         for part in self._family.parts:
             require(self._family, part)
         request = VerifyRequest(self.family, str(folder), download)
-        return VerificationReport.from_dict(self._answer(request, Verified).report)
+        return VerificationReport.from_dict(self._runner.answer(request, Verified).report)
 
     # -- running ---------------------------------------------------------------------------
 
@@ -588,24 +504,19 @@ class PublicEngine:
         RequestCancelled
             If it was cancelled.
         """
-        if not self._open().run(request, on_event):
-            raise RequestCancelled()
+        self._runner.run(request, on_event)
 
     def cancel(self) -> None:
         """Cancel the running request, from another thread; it raises RequestCancelled there."""
-        if self._runner is not None:
-            self._runner.cancel()
+        self._runner.cancel()
 
     def free(self) -> None:
         """Free the memory of the models. The next request loads them again."""
-        self._open().backend.free()
+        self._runner.free()
 
     def close(self) -> None:
         """Free the memory of the models, and end the worker process if there is one."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.cancel()
-            runner.backend.free()
+        self._runner.close()
 
     def __enter__(self) -> Self:
         return self
@@ -619,73 +530,12 @@ class PublicEngine:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Engine({self.family!r}{', closed' if self._runner is None else ''})"
-
-    def _open(self) -> RequestRunner:
-        if self._runner is None:
-            raise PixCellError("This engine is closed. Open a new one.")
-        return self._runner
-
-    def _answer(self, request: Any, kind: type[E]) -> E:
-        found: list[E] = []
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, kind):
-                found.append(event)
-
-        self.run(request, on_event)
-        return found[0]
-
-    def _variants(self, request: GenerateRequest) -> list[PublicVariant]:
-        found: list[PublicVariant] = []
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, Variant):
-                found.append(PublicVariant(event.image, event.record))
-
-        if not self._open().run(request, on_event):
-            were = counted(len(found), "variant was", "variants were")
-            raise RequestCancelled(f"The request was cancelled. {were} finished.", found)
-        return found
+        return f"Engine({self.family!r}{', closed' if self._runner.closed else ''})"
 
     def _embedding(self, chosen: ChosenRegion, cache: bool) -> NDArray[np.float32]:
-        values, _ = chosen.embedding(lambda request: self._answer(request, Embedding), cache)
+        values, _ = chosen.embedding(lambda request: self._runner.answer(request, Embedding), cache)
         warn(chosen.slide.corrupt_note(chosen.region))
         return values
-
-    def _chosen(
-        self, source: SlideLike, region: Region | None, name: str = NEUTRAL
-    ) -> ChosenRegion:
-        slide = open_slide(source)
-        return ChosenRegion.fitted(self._family, slide, region or whole(slide), name)
-
-    def _place(
-        self, slide: SlideLike | None, region: Region | None, name: str
-    ) -> ChosenRegion | None:
-        if (slide is None) != (region is None):
-            raise PixCellError("The place of a variant needs both slide and region.")
-        return None if slide is None else self._chosen(slide, region, name)
-
-    def _size(
-        self, layout: Layout | None, chosen: ChosenRegion | None, size: tuple[int, int] | None
-    ) -> tuple[int, int]:
-        """Return height and width of the variants, in px."""
-        if size is not None and (layout is not None or chosen is not None):
-            raise PixCellError("The size is that of the layout or region. Omit size.")
-        if layout is None:
-            wanted = size or (tile_size(self._family) if chosen is None else chosen.size)
-            height, width = (int(side) for side in wanted)
-            return height, width
-        if not self._family.takes_layout:
-            raise PixCellError(
-                f"{self._family.title} does not support layouts. Omit it, or choose another family."
-            )
-        return check_fits(layout, self._family, None if chosen is None else chosen.size)
-
-    def _check_style(self, style: Style) -> None:
-        check_style(style)
-        if problem := style.why_not(self._family, encoder_kind(self._family)):
-            raise PixCellError(problem)
 
 
 def reproduce(

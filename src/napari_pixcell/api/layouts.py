@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.inventing.recipe import Recipe
-from napari_pixcell.cells.layout import count_cells, describe
+from napari_pixcell.cells.layout import classes_in, count_cells, describe
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.pixel_size import checked_mpp
@@ -154,8 +154,7 @@ class Layout:
         from napari_pixcell.cells import vary
 
         labels = vary(self.labels, self.mpp, seed, jitter, drop, add).labels
-        left = set(np.unique(labels).tolist())
-        classes = {label: name for label, name in self.classes.items() if label in left}
+        classes = classes_in(labels, self.classes)
         source = replace(self.source or LayoutSource("painted"), edited=True)
         return replace(self, labels=labels, classes=classes, source=source)
 

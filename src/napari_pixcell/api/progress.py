@@ -1,4 +1,4 @@
-"""Progress of a request: a bar of tqdm, or a function of the user's, which may cancel."""
+"""What users see of a request: a bar of tqdm, or functions of their own, which may cancel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_pixcell.errors import PixCellError
 
 ProgressCallback: TypeAlias = Callable[[int, int, str], object]
 WantedProgress: TypeAlias = "bool | ProgressCallback"
+OnPreview: TypeAlias = Callable[[int, NDArray[np.uint8]], object]
 
 
 class RequestCancelled(PixCellError):
@@ -24,6 +28,14 @@ class RequestCancelled(PixCellError):
     def __init__(self, text: str = "The request was cancelled.", finished: Any = ()) -> None:
         super().__init__(text)
         self.finished: list[Any] = list(finished)
+
+
+def check_on_preview(on_preview: object) -> None:
+    """Raise PixCellError unless a function for previews is one, or None."""
+    if on_preview is not None and not callable(on_preview):
+        raise PixCellError(
+            f"on_preview is {on_preview!r}. Use a function of (index, image), or omit it."
+        )
 
 
 class ProgressDisplay:
@@ -81,7 +93,10 @@ class ProgressDisplay:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=total or None, unit="step")
-        if total and self._bar.total != total:
-            self._bar.reset(total)
         self._bar.set_description(message, refresh=False)
+        if not total:  # such as a worker that loads a model while others work
+            self._bar.refresh()
+            return
+        if self._bar.total != total:
+            self._bar.reset(total)
         self._bar.update(done - self._bar.n)

@@ -63,6 +63,12 @@ def count_cells(labels: NDArray[Any]) -> int:
     return len(areas(labels)[0])
 
 
+def classes_in(labels: NDArray[Any], classes: Mapping[int, str]) -> dict[int, str]:
+    """Return the classes of the cells that a label image holds."""
+    left = set(np.unique(labels).tolist())
+    return {label: name for label, name in classes.items() if label in left}
+
+
 def areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the labels of a label image without 0, ascending, and the area of each in px."""
     lowest, highest = (int(f(labels)) if labels.size else 0 for f in (np.min, np.max))

@@ -12,11 +12,12 @@ from napari_pixcell.cli.dataset_cluster import on_cluster, run_on_cluster
 from napari_pixcell.cli.dataset_processes import (
     RECIPE,
     WORKERS,
+    cancelled,
     in_processes,
     join_parts,
+    made_result,
     run_in_processes,
     run_shard,
-    summary,
 )
 from napari_pixcell.cli.dataset_runs import DETACH, RunOutput, make_logged
 from napari_pixcell.cli.messages import note
@@ -164,13 +165,11 @@ def _make(request: DatasetRequest, options: cli.Options, run: RunOutput) -> cli.
     from napari_pixcell.datasets.recipe.making import make_dataset
 
     try:
-        make_dataset(request, engine().run, run.emit, run.cancelled, engine().at_once)
+        failed = make_dataset(request, engine().run, run.emit, run.cancelled, engine().at_once)
         run.check()
     except KeyboardInterrupt:
-        note(f"Cancelled. Resume with: napari-pixcell dataset resume {request.folder}")
-        return cli.cancelled(folder=request.folder)
-    run.line.end()
-    return summary(request.folder)
+        return cancelled(request.folder)
+    return made_result(request, failed)
 
 
 @cli.command("dataset check", cli.DATASET, CORES, cli.examples("dataset check twin"))

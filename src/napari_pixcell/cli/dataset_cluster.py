@@ -53,7 +53,7 @@ def run_on_cluster(request: DatasetRequest, options: cli.Options, run: RunOutput
             run.check()
         except KeyboardInterrupt:
             return cancelled(request.folder)
-    return made_result(request, found)
+    return made_result(request, found.failed if found is not None else 0)
 
 
 def _timeout() -> float:

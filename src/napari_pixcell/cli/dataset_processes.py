@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,15 @@ from napari_pixcell.cli.devices import check_device_alone
 from napari_pixcell.cli.exit_codes import ExitCode
 from napari_pixcell.cli.messages import note, worker_messages
 from napari_pixcell.cli.progress import ProgressLine
-from napari_pixcell.cli.running import engine
+from napari_pixcell.cli.running import RESUME, engine
 from napari_pixcell.datasets.processes import Processes, worker_count
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.preferences import DEVICE
+from napari_pixcell.models.gpus import gpu_environments
 
 if TYPE_CHECKING:
-    from napari_pixcell.datasets.parallel.joining import JoinedDataset
     from napari_pixcell.datasets.recipe.runner import DatasetEngine
 
 RECIPE = cli.path("recipe", "RECIPE.json", "recipe of the dataset, see docs/reference/recipe.md")
@@ -65,8 +63,7 @@ def run_in_processes(request: DatasetRequest, options: cli.Options, run: RunOutp
         run.check()
     except KeyboardInterrupt:
         return cancelled(request.folder)
-    run.line.end()
-    return made_result(request, found)
+    return made_result(request, found.failed if found is not None else 0)
 
 
 def _environments(options: cli.Options) -> list[dict[str, str]]:
@@ -79,16 +76,13 @@ def _environments(options: cli.Options) -> list[dict[str, str]]:
     """
     if options.gpus is not None:
         check_device_alone(options, "gpus")
-        return [
-            {"CUDA_VISIBLE_DEVICES": gpu, DEVICE.variable: "cuda"} for gpu in _gpus(options.gpus)
-        ]
+        return gpu_environments(options.gpus)
     return [{} for _ in range(worker_count(options.workers))]
 
 
-def made_result(request: DatasetRequest, found: JoinedDataset | None) -> cli.Result:
-    """Return the result of a dataset that workers have made."""
-    failed = found.failed if found is not None else 0
-    return _made(failed, summary(request.folder))
+def made_result(request: DatasetRequest, failed: int) -> cli.Result:
+    """Return the result of a dataset that was made, but for the pairs that failed."""
+    return _made(failed, _summary(request.folder))
 
 
 def _made(failed: int, facts: cli.Result) -> cli.Result:
@@ -96,7 +90,7 @@ def _made(failed: int, facts: cli.Result) -> cli.Result:
     return facts | {"failed": failed, cli.EXIT_CODE: code}
 
 
-def summary(folder: str) -> cli.Result:
+def _summary(folder: str) -> cli.Result:
     """Return what a dataset holds, after its first pairs were drawn on a sheet."""
     from napari_pixcell.datasets.report.sheets import write_first_sheet
     from napari_pixcell.datasets.store.table import PairTable
@@ -188,33 +182,7 @@ def join_parts(folder: Path) -> None:
         note(problem)
 
 
-def _gpus(text: str) -> list[str]:
-    """Return the devices that ``--gpus`` names, as ``CUDA_VISIBLE_DEVICES`` does.
-
-    Raises
-    ------
-    PixCellError
-        If there is no such GPU.
-    """
-    import torch
-
-    count = torch.cuda.device_count()
-    if not count:
-        raise PixCellError("PyTorch finds no GPU on this machine. Use --workers N instead.")
-    known = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")  # set by a scheduler
-    devices = known[:count] if known != [""] else [str(number) for number in range(count)]
-    if text == "all":
-        return devices
-    numbers = text.split(",")
-    if not all(number.isdecimal() and int(number) < count for number in numbers):
-        raise PixCellError(
-            f"There are no such GPUs: “{text[:40]}”. Use all, or some of: "
-            f"{', '.join(map(str, range(count)))}."
-        )
-    return [devices[number] for number in dict.fromkeys(map(int, numbers))]
-
-
 def cancelled(folder: str) -> cli.Result:
     """Return the result of a cancelled command, and print how to resume."""
-    note("Cancelled. To resume, run the same command again.")
+    note(f"Cancelled. {RESUME}")
     return cli.cancelled(folder=folder)

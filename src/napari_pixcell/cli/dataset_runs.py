@@ -147,8 +147,8 @@ def status(options: cli.Options) -> cli.Result:
             state = _followed(state)
         except KeyboardInterrupt:
             return cli.cancelled(**(_facts(state) if options.json else {}))
-    bad = options.follow and state.stage in ("failed", "died")
-    code = {cli.EXIT_CODE: ExitCode.FAILED if bad else ExitCode.DONE}
+    bad = state.stage in ("failed", "died") or (state.stage == "complete" and state.failed)
+    code = {cli.EXIT_CODE: ExitCode.FAILED if bad and options.follow else ExitCode.DONE}
     if options.json:
         return _facts(state) | code
     print(f"{state.sentence()}{_by(state)}")

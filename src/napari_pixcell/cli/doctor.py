@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ GB = 1_000_000_000
 PATIENCE_S = 60
 ENOUGH_DISK = 10 * GB
 ENOUGH_CACHE = GB // 2
+NAPARI = "0.6.6", "0.10"  # from, and below, as in pyproject.toml
 BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 
 # In a process of its own: this one stays without torch, and a broken driver may crash it.
@@ -112,9 +114,10 @@ def _versions() -> Diagnoses:
 
 
 def _napari() -> Diagnoses:
-    found = version("napari")
-    old = tuple(map(int, found.split(".")[:2])) < (0, 9)
-    yield Diagnosis("napari", found, 'pip install "napari>=0.9,<0.10"' if old else "", failed=old)
+    found, (oldest, below) = version("napari"), NAPARI
+    fits = _numbers(oldest) <= _numbers(found) < _numbers(below)
+    fix = "" if fits else f'pip install "napari>={oldest},<{below}"'
+    yield Diagnosis("napari", found, fix, failed=not fits)
 
 
 def _qt() -> Diagnoses:
@@ -326,6 +329,11 @@ def _output_of(command: list[str]) -> str | None:
         return None
     lines = done.stdout.strip().splitlines()
     return lines[-1] if done.returncode == 0 and lines else None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of a release: those of “0.6.6rc1” are 0, 6 and 6."""
+    return tuple(int(part) for part in re.findall(r"\.?(\d+)", text)[:3])
 
 
 def _version_of(package: str) -> str:

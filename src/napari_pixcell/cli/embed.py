@@ -11,12 +11,14 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region, warn_if_corrupt
 from napari_pixcell.cli.running import check_folder_of, embedding_of
 from napari_pixcell.cli.styles import save_style, whole_picture
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.features.file import SUFFIXES
 from napari_pixcell.engine.styles.features.writing import write_features
 from napari_pixcell.engine.styles.style import checked_name
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.models.families import get_family
 
 
@@ -40,6 +42,8 @@ def embed(options: cli.Options) -> cli.Result:
     """Embed a region of a slide, or a whole picture."""
     if options.out is None and options.save_as is None:
         raise PixCellError("No output is named. Add --out FILE.npy, or --save-as NAME.")
+    if options.out is not None and not (options.grid or options.out.suffix):
+        options.out = options.out.with_suffix(".npy")  # by which “--style” knows it
     _check_format(options.out, options.grid)
     if options.save_as is not None:
         checked_name(options.save_as)  # before anything is computed
@@ -56,7 +60,7 @@ def embed(options: cli.Options) -> cli.Result:
         if options.grid:
             _write_grid(options.out, values, chosen)
         else:
-            np.save(options.out, values)
+            _write_embedding(options.out, values)
         result = {"embedding": str(options.out)} | result
     if options.save_as is not None:
         result["style"] = save_style(options.save_as, values, chosen).name
@@ -71,6 +75,17 @@ def _check_format(out: Path | None, grid: bool) -> None:
     if features and not grid:
         raise PixCellError("A file of features holds a grid. Add --grid, or use --out FILE.npy.")
     check_folder_of(out)
+
+
+def _write_embedding(out: Path, values: NDArray[np.float32]) -> None:
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, values)
+
+    try:
+        write_whole(out, write)
+    except OSError as error:
+        raise write_problem(out, error) from error
 
 
 def _write_grid(out: Path, values: NDArray[np.float32], chosen: ChosenRegion) -> None:

@@ -29,7 +29,7 @@ from napari_pixcell.engine.requests import (
     generate_request,
     read_tissue,
 )
-from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
+from napari_pixcell.engine.start_image import STRENGTH, feather_px
 from napari_pixcell.engine.tissue import slide_signature
 from napari_pixcell.engine.withheld_start import with_start
 from napari_pixcell.errors import PixCellError
@@ -39,7 +39,6 @@ from napari_pixcell.untrusted import read_bounded
 IMAGES = (".png", ".tif", ".tiff")
 MOST_IMAGE_BYTES = 256 * 2**20
 ROUNDING = 2  # grey levels by which an image may differ from its original
-STRENGTH = 0.6
 PRESET = f"speed against quality; default: {EXACT.name}"
 METHOD = """as published: DDIM, and in large images windows that overlap by half at every step,
 which takes two to three times as long"""
@@ -187,14 +186,10 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
         if options.feather is not None:
             raise PixCellError("--feather blends around a part. Add --part, or omit --feather.")
         return start
-    mask, mpp = read_image(options.part), chosen.family.mpp
+    mask = read_image(options.part)
     part = np.any(mask.reshape(*mask.shape[:2], -1) != 0, axis=-1)
-    feather = FEATHER if options.feather is None else options.feather / mpp
-    if not 0 <= feather <= MAX_FEATHER:
-        raise PixCellError(
-            f"--feather is {options.feather:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm."
-        )
-    return replace(start, part=PackedArray.pack(part), feather=round(feather))
+    feather = feather_px(options.feather, chosen.family.mpp)
+    return replace(start, part=PackedArray.pack(part), feather=feather)
 
 
 @cli.command(

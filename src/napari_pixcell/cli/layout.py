@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import count_cells
 from napari_pixcell.cells.class_map import UNCLASSED
 from napari_pixcell.cells.inventing.recipe import Recipe, read_shares
-from napari_pixcell.cells.layout import areas
+from napari_pixcell.cells.layout import areas, classes_in
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.region import chosen_region, read_image
@@ -82,15 +82,15 @@ def layout_of(
 def _read(
     options: cli.Options, path: Path, chosen: ChosenRegion
 ) -> tuple[NDArray[Any], dict[int, str], Any]:
-    from napari_pixcell.cells import cells_for, read_cells
-
     if options.cells_mpp is not None and not 0.01 <= options.cells_mpp <= 50:
         raise PixCellError(f"--cells-mpp is {options.cells_mpp:g} µm. Choose 0.01 to 50 µm.")
-    slide = chosen.slide
-    image = options.image or slide.short_name
-    file = read_cells(path, image=image, split_touching=options.split_touching)
-    file = file.with_mpp(options.cells_mpp)
-    return cells_for(file, chosen.region, chosen.size, slide.shape, slide.mpp, options.counted_from)
+    return chosen.read_cells(
+        path,
+        cells_mpp=options.cells_mpp,
+        counted_from=options.counted_from,
+        image=options.image,
+        split_touching=options.split_touching,
+    )
 
 
 # -- import and export -------------------------------------------------------------------------
@@ -322,9 +322,7 @@ def vary(options: cli.Options) -> cli.Result:
         raise _holds_outlines(options.labels)
     mpp = options.mpp if options.mpp is not None else file.mpp or 0.5
     varied = vary_layout(file.labels, mpp, options.seed, options.jitter, options.drop, options.add)
-    left = set(np.unique(varied.labels).tolist())
-    classes = {label: name for label, name in file.classes.items() if label in left}
-    write_labels(options.out, varied.labels, mpp, classes)
+    write_labels(options.out, varied.labels, mpp, classes_in(varied.labels, file.classes))
     return {
         "layout": str(options.out),
         "cells": count_cells(varied.labels),

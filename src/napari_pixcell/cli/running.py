@@ -14,7 +14,7 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.engine.chosen_region import ChosenRegion
-from napari_pixcell.engine.events import Embedding, Event, Variant
+from napari_pixcell.engine.events import Embedding, Emit, Event, Variant
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import wanted_device
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from napari_pixcell.engine.engine import Engine
 
 E = TypeVar("E", bound=Event)
-Emit = Callable[[Event], None]
 RESUME = "Run the same command again to resume."
 
 

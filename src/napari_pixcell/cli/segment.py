@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from napari_pixcell.cells.layout import count_cells
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region, warn_if_corrupt
 from napari_pixcell.cli.running import answer
 from napari_pixcell.engine.events import SegmentedLayout
-from napari_pixcell.engine.requests import segment_request
 from napari_pixcell.errors import PixCellError
 
 BUILTIN, USUAL = METHODS[0], SegmentMethod()
@@ -62,21 +59,7 @@ def segment(options: cli.Options) -> cli.Result:
         options.largest_area,
     )
     chosen = chosen_region(options)
-    mpp = chosen.family.mpp
-    pixels = chosen.slide.read(chosen.region, mpp)
-    method.check_area(pixels.shape[:2], mpp)
-    labels = _labels(pixels, mpp, method)
+    labels = chosen.segment(method, lambda request: answer(request, SegmentedLayout)).labels
     warn_if_corrupt(chosen)
-    write_labels(options.out, labels, mpp)
-    cells = int(np.count_nonzero(np.unique(labels)))
-    return {"mask": str(options.out), "cells": cells, "found by": method.words}
-
-
-def _labels(pixels: NDArray[np.uint8], mpp: float, method: SegmentMethod) -> NDArray[np.int32]:
-    if method.method == BUILTIN:  # needs no torch
-        from napari_pixcell.cells import segment_nuclei
-
-        return segment_nuclei(
-            pixels, mpp, method.sensitivity, method.smallest_um2, largest_um2=method.largest_um2
-        )
-    return answer(segment_request(pixels, mpp, method), SegmentedLayout).labels
+    write_labels(options.out, labels, chosen.family.mpp)
+    return {"mask": str(options.out), "cells": count_cells(labels), "found by": method.words}

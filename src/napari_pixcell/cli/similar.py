@@ -19,6 +19,7 @@ from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.slides.slide import Slide
 
 BATCH = 64  # tiles
@@ -81,12 +82,18 @@ def _write(
     try:
         if out.suffix.lower() == ".json":
             rows = [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in heat]
-            out.write_text(json.dumps({**result, "map": rows}, indent=1), "utf-8")
+            write_whole(out, json.dumps({**result, "map": rows}, indent=1))
         else:
             from tifffile import imwrite
 
             words, cm = json.dumps(result), 1e4 / slide.require_mpp()  # in level-0 pixels
             scale = cm / wide, cm / high
-            imwrite(out, heat, resolution=scale, resolutionunit="CENTIMETER", description=words)
+
+            def write(path: Path) -> None:
+                imwrite(
+                    path, heat, resolution=scale, resolutionunit="CENTIMETER", description=words
+                )
+
+            write_whole(out, write)
     except OSError as error:
         raise write_problem(out, error) from error

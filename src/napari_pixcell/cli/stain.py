@@ -16,7 +16,7 @@ from napari_pixcell.engine.requests import STAIN_STRENGTH, read_tissue, stain_wa
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import find_stain, is_stain
-from napari_pixcell.models.store import find, require
+from napari_pixcell.models.store import require
 from napari_pixcell.slides.region import Region
 
 KEEP = f"""share of the tissue's structure to keep, 0 (start from noise) to 1;
@@ -68,8 +68,7 @@ def stain(options: cli.Options) -> cli.Result:
         raise PixCellError("--invert starts from the tissue, --from-noise does not. Omit one.")
     for family in families:
         for part in family.parts:  # before anything heavy
-            if find(part) is None:
-                require(family, part)
+            require(family, part)
     requests = [_request(options, family, 1 - kept) for family in families]
     return write_variants(requests, options.out, options.with_start)
 

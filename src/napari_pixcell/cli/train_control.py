@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from napari_pixcell.cells.class_map import read_palette
 from napari_pixcell.cells.methods import METHODS, SegmentMethod
@@ -10,16 +11,9 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.messages import note
 from napari_pixcell.cli.running import engine, resumable
 from napari_pixcell.engine.events import TrainedControl
-from napari_pixcell.engine.training.control.request import (
-    CONTROL_BATCH,
-    CONTROL_STEPS,
-    STARTS,
-    TrainControlRequest,
-)
-from napari_pixcell.folders import data_folder
-from napari_pixcell.models.catalogue import BUILT_IN
-from napari_pixcell.models.families import get_family, usual_control_base
-from napari_pixcell.models.own_families import check_own_name
+from napari_pixcell.engine.training.control.request import CONTROL_BATCH, CONTROL_STEPS, STARTS
+from napari_pixcell.engine.training.new_requests import control_training
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.training_memory import card_words
 
 PAIRS = "images with masks: folders “images” and “masks”, or a.png beside a_masks.tif or a.geojson"
@@ -53,19 +47,13 @@ PLAN = "only print what GPUs of 16, 24, 48 and 80 GB can train"
 )
 def train_control(options: cli.Options) -> cli.Result:
     """Train a ControlNet of your own on images and masks. Run it again to resume."""
-    check_own_name(options.name, BUILT_IN, "ControlNet")
-    base = options.base or usual_control_base().name
-    if options.plan:
-        return {"base": base, "plan": card_words(get_family(base), options.batch)}
-    out = options.out or data_folder() / "controls" / options.name
-    palette = read_palette(options.palette) if options.palette else ()
-    request = TrainControlRequest(
-        name=options.name,
-        family=base,
-        pairs=str(options.pairs.resolve()),
-        out=str(out.resolve()),
-        classes=options.classes or bool(palette),
-        palette=palette,
+    request = control_training(
+        options.name,
+        options.pairs,
+        base=options.base,
+        out=options.out,
+        classes=options.classes,
+        palette=read_palette(options.palette) if options.palette else (),
         start=options.start,
         segment=SegmentMethod(options.segment),
         mpp=options.mpp,
@@ -73,7 +61,10 @@ def train_control(options: cli.Options) -> cli.Result:
         batch=options.batch,
         seed=options.seed,
     )
-    return resumable(partial(engine().run, request), TrainedControl, out, _result)
+    if options.plan:
+        plan = card_words(get_family(request.family), request.batch)
+        return {"base": request.family, "plan": plan}
+    return resumable(partial(engine().run, request), TrainedControl, Path(request.out), _result)
 
 
 def _result(control: TrainedControl) -> cli.Result:

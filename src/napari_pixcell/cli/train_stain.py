@@ -8,13 +8,9 @@ from pathlib import Path
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import engine, resumable
 from napari_pixcell.engine.events import Trained
-from napari_pixcell.engine.training.pairs import write_region_pair
+from napari_pixcell.engine.training.new_requests import stain_training, with_region_pair
 from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.folders import data_folder
-from napari_pixcell.models.catalogue import BUILT_IN
-from napari_pixcell.models.families import usual_base
-from napari_pixcell.models.own_families import check_own_name
 from napari_pixcell.slides.region import Region
 
 BASE = "family to start from; default: pixcell-1024 if installed, else demo-ki67"
@@ -50,24 +46,23 @@ def _side(name: str, words: str) -> cli.Option:
 )
 def train_stain(options: cli.Options) -> cli.Result:
     """Train a stain of your own on pairs of H&E and IHC. Run it again to resume."""
-    check_own_name(options.name, BUILT_IN)
-    out = options.out or data_folder() / "stains" / options.name
-    base = options.base or usual_base().name
-    he, ihc = _folders(options, out, base)
-    request = TrainRequest(
-        name=options.name,
-        family=base,
-        he=str(he.resolve()),
-        ihc=str(ihc.resolve()),
-        out=str(out.resolve()),
+    request = stain_training(
+        options.name,
+        options.he,
+        options.ihc,
+        base=options.base,
+        out=options.out,
         mpp=options.mpp,
         steps=options.steps,
-        lora_steps=options.lora_steps if options.lora else 0,
+        lora=options.lora,
+        lora_steps=options.lora_steps,
         aligned=options.aligned,
         batch=options.batch,
         seed=options.seed,
     )
-    return resumable(partial(engine().run, request), Trained, out, _result)
+    if options.he_region or options.ihc_region:
+        request = _with_regions(request, options)
+    return resumable(partial(engine().run, request), Trained, Path(request.out), _result)
 
 
 def _result(stain: Trained) -> cli.Result:
@@ -81,19 +76,14 @@ def _result(stain: Trained) -> cli.Result:
     }
 
 
-def _folders(options: cli.Options, out: Path, base: str) -> tuple[Path, Path]:
-    """Return the folders of H&E and IHC; regions of slides are written to new ones."""
-    from napari_pixcell.models.families import get_family
-    from napari_pixcell.slides import check_region, open_slide
+def _with_regions(request: TrainRequest, options: cli.Options) -> TrainRequest:
+    """Return the request to train on regions of slides, which become a pair."""
+    from napari_pixcell.slides import open_slide
 
-    if not options.he_region and not options.ihc_region:
-        return options.he, options.ihc
     if not (options.he_region and options.ihc_region):
         raise PixCellError("Regions of both slides are needed. Add --he-region and --ihc-region.")
-    family, sides = get_family(base), []
-    for path, text in ((options.he, options.he_region), (options.ihc, options.ihc_region)):
-        slide, region = open_slide(path, options.mpp), Region.parse(text)
-        check_region(region, slide, family.tile, family.mpp)
-        sides.append((slide, region))
-    options.mpp = None  # the new pictures state their own
-    return write_region_pair(sides[0], sides[1], family, out / "pairs")
+    he, ihc = (
+        (open_slide(path, options.mpp), Region.parse(text))
+        for path, text in ((options.he, options.he_region), (options.ihc, options.ihc_region))
+    )
+    return with_region_pair(request, he, ihc)

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.events import Embedding
+from napari_pixcell.cells.layout import Report
+from napari_pixcell.cells.methods import METHODS, LayoutSource, SegmentMethod
+from napari_pixcell.engine.events import Embedding, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import NEUTRAL
-from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Source
-from napari_pixcell.engine.requests import StartImage, snap, source_of, stain_request
+from napari_pixcell.engine.request_values import (
+    EmbedRequest,
+    GenerateRequest,
+    SegmentRequest,
+    Source,
+)
+from napari_pixcell.engine.requests import (
+    LARGEST_SEARCH,
+    StartImage,
+    segment_request,
+    snap,
+    source_of,
+    stain_request,
+)
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.pictures import thumbnail_of
@@ -21,6 +37,7 @@ from napari_pixcell.engine.styles.region_embedding import embed_region, region_c
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue, size_at, slide_signature
 from napari_pixcell.engine.tissue_colours import TissueColours
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.region import Region
@@ -79,6 +96,82 @@ class ChosenRegion:
     ) -> tuple[NDArray[np.float32], bool]:
         """Return its embedding, and whether it comes from the cache; see :func:`embed_region`."""
         return embed_region(self.tissue, ask, EmbeddingCache() if cache else None)
+
+    def segment(
+        self, how: SegmentMethod, ask: Callable[[SegmentRequest], SegmentedLayout]
+    ) -> SegmentedLayout:
+        """Segment its nuclei.
+
+        Parameters
+        ----------
+        ask : callable
+            Runs a request on an engine. The built-in method needs none.
+
+        Raises
+        ------
+        PixCellError
+            If it is too large, or smaller than the smallest cell.
+        """
+        if math.prod(self.size) > LARGEST_SEARCH:
+            side = math.isqrt(LARGEST_SEARCH)
+            raise PixCellError(
+                f"At most {side} × {side} px can be segmented at once. Choose a smaller region."
+            )
+        pixels = self.slide.read(self.region, self.family.mpp)
+        how.check_area(pixels.shape[:2], self.family.mpp)
+        if how.method != METHODS[0]:
+            return ask(segment_request(pixels, self.family.mpp, how))
+        from napari_pixcell.cells import segment_nuclei  # slow to import
+
+        labels = segment_nuclei(
+            pixels, self.family.mpp, how.sensitivity, how.smallest_um2, largest_um2=how.largest_um2
+        )
+        return SegmentedLayout(labels, LayoutSource(how.method))
+
+    def read_cells(
+        self,
+        path: str | Path,
+        *,
+        cells_mpp: float | None = None,
+        counted_from: str = "auto",
+        image: str = "",
+        split_touching: bool = False,
+    ) -> tuple[NDArray[np.int32], dict[int, str], Report]:
+        """Read the cells of a file that lie in it.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of any supported format.
+        cells_mpp : float, optional
+            Pixel size of the cells in µm. By default the one that the file states.
+        counted_from : str
+            Corner that coordinates start at, see :func:`~napari_pixcell.cells.cells_for`.
+        image : str
+            Image in a file of several. By default the slide's.
+        split_touching : bool
+            Split touching cells of a black and white mask.
+
+        Returns
+        -------
+        labels : array, int32, (height, width)
+        classes : dict of int to str
+            Class name of each label that has one.
+        report : Report
+            What was read, dropped and changed.
+
+        Raises
+        ------
+        PixCellError
+            If the file cannot be read, or has no cells in the region.
+        """
+        from napari_pixcell.cells import cells_for, read_cells  # slow to import
+
+        slide = self.slide
+        file = read_cells(path, image=image or slide.short_name, split_touching=split_touching)
+        return cells_for(
+            file.with_mpp(cells_mpp), self.region, self.size, slide.shape, slide.mpp, counted_from
+        )
 
     def colours(self) -> TissueColours:
         """Return the colours of its tissue."""

@@ -15,9 +15,27 @@ from napari_pixcell.engine.canvas.plan import FACTOR, Canvas
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 
+STRENGTH = 0.6  # how much of the start changes by default, 0 to 1
 FEATHER = 16  # px
 MAX_FEATHER = 1024
 STRIP = 256  # rows of px merged at once, because distances take much memory
+
+
+def feather_px(feather_um: float | None, mpp: float) -> int:
+    """Return the width of a feather in px, which is given in µm; the usual one for None.
+
+    Raises
+    ------
+    PixCellError
+        If it is out of range.
+    """
+    if feather_um is None:
+        return FEATHER
+    if not 0 <= feather_um / mpp <= MAX_FEATHER:
+        raise PixCellError(
+            f"The feather is {feather_um:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm."
+        )
+    return round(feather_um / mpp)
 
 
 def check_start(

@@ -7,7 +7,12 @@ from collections import Counter, deque
 from collections.abc import Mapping
 
 from napari_pixcell.datasets.parallel.chunks import Chunk, chunk_size, missing_chunks
-from napari_pixcell.datasets.parallel.joining import JoinedDataset, Joining, list_failed
+from napari_pixcell.datasets.parallel.joining import (
+    JoinedDataset,
+    Joining,
+    failed_sentence,
+    list_failed,
+)
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.pair_files import DiskProblem
 from napari_pixcell.datasets.store.parts import part_path
@@ -166,6 +171,8 @@ class ChunkQueue:
                 f"No pair was made: {counted(len(failed), 'pair')} failed. The first, pair "
                 f"{index:,}: {reason}"
             )
+        if failed:
+            self._emit(Notice(failed_sentence(len(failed))))
 
 
 def _missing(chunk: Chunk) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from napari_pixcell.datasets.store.recovery import unfinished_in
 from napari_pixcell.datasets.store.rows import JsonRow, as_line, read_offsets, read_rows
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sync_folder, write_whole
+from napari_pixcell.words import counted
 
 FAILED = "failed.jsonl"  # a row for each pair that could not be made: its number and the reason
 MOST_RANGES = 3
@@ -199,7 +201,12 @@ def read_failed(folder: Path) -> dict[int, str]:
     return failed
 
 
-def list_failed(folder: Path, failed: dict[int, str]) -> None:
+def failed_sentence(count: int) -> str:
+    """Return for the user how many pairs failed, where the reasons are, and what to do."""
+    return f"{counted(count, 'pair')} failed, see {FAILED}. Resume the dataset to retry."
+
+
+def list_failed(folder: Path, failed: Mapping[int, str]) -> None:
     """Write which pairs could not be made and why; remove an earlier list if there are none."""
     path = folder / FAILED
     if not failed:

@@ -130,6 +130,9 @@ class ShardQueue:
             self._raise()
         for index, reason in self._failed.items():
             self._emit(Notice(f"Pair {index:,} failed: {reason}"))
+        if self._failed:
+            failed = counted(len(self._failed), "pair")
+            self._emit(Notice(f"{failed} of the shard failed. Run the shard again to retry."))
         words = f"Shard {self._shard}: {counted(made, 'pair')} made"
         self._emit(Progress(made, self._total, words))
         return self._failed

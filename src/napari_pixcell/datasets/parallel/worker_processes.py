@@ -10,9 +10,10 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -37,6 +38,8 @@ LINGERS = 10.0  # seconds that an ended process may take to leave
 # Every worker has as many threads as a single process would have, because the last digits of an
 # image depend on their number. They must not spin while they wait for each other.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+_MAIN = "__file__", "__spec__"  # by which multiprocessing knows the script
+_STARTING = threading.Lock()
 
 
 class ChunkWorker:
@@ -67,7 +70,8 @@ class ChunkWorker:
         self.connection, theirs = context.Pipe()
         arguments = (theirs, folder, start, PASSIVE | dict(environment))
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
-        self._process.start()
+        with _main_not_run(start):
+            self._process.start()
         theirs.close()
 
     def ask_at_once(self, family: str) -> None:
@@ -114,6 +118,26 @@ class ChunkWorker:
             return f"its worker ended with exit code {code}"
         memory = ", perhaps for lack of memory" if code == -9 else ""
         return f"its worker was killed (signal {-code}){memory}"
+
+
+@contextmanager
+def _main_not_run(start: Start) -> Iterator[None]:
+    """Let a process start without running the script that started this one.
+
+    ``multiprocessing`` runs it for what it defines, and scripts of users have no guard against
+    that. Only a function of the script itself needs it.
+    """
+    main = sys.modules["__main__"]
+    if start.__module__ == main.__name__:
+        yield
+        return
+    with _STARTING:
+        hidden = {name: vars(main).pop(name) for name in _MAIN if name in vars(main)}
+        main.__spec__ = None
+        try:
+            yield
+        finally:
+            vars(main).update(hidden)
 
 
 def messages(workers: Iterable[ChunkWorker], timeout: float) -> Iterator[ChunkWorker]:

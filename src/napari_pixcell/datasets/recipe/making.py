@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixcell.datasets.parallel.joining import end_sharing, joined_files
+from napari_pixcell.datasets.parallel.joining import (
+    end_sharing,
+    failed_sentence,
+    joined_files,
+    list_failed,
+)
 from napari_pixcell.datasets.recipe.block_work import BlockWork
 from napari_pixcell.datasets.recipe.opening import nothing_refused, open_for_making, prepare
 from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
@@ -40,7 +45,7 @@ def make_dataset(
     emit: Emit,
     cancelled: Callable[[], bool] = lambda: False,
     block: Callable[[str], int] = lambda family: 1,
-) -> None:
+) -> int:
     """Make the missing pairs of a dataset.
 
     Parameters
@@ -57,6 +62,11 @@ def make_dataset(
         Returns for a family how many pairs of a new dataset are generated together, see
         :meth:`napari_pixcell.engine.engine.Engine.at_once`. A dataset keeps what it began with.
 
+    Returns
+    -------
+    int
+        Number of pairs that failed; ``failed.jsonl`` lists them.
+
     Raises
     ------
     PixCellError
@@ -64,17 +74,18 @@ def make_dataset(
         dataset.
     """
     folder = Path(request.folder)
-    runner = Runner(run, cancelled)
+    runner, failed = Runner(run, cancelled), 0
     try:
         with nothing_refused(folder):
             dataset = open_for_making(request, emit, block)
             with disk_problems(folder), locked(folder):
                 prepare(dataset, request, runner, emit)
-                _Making(dataset, runner, emit).run(request.most)
+                failed = _Making(dataset, runner, emit).run(request.most)
     except MakingCancelled:
         emit(Finished(cancelled=True))
     else:
         emit(Finished())
+    return failed
 
 
 class _Tally:
@@ -82,7 +93,8 @@ class _Tally:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self.made = self._failures = self._in_a_row = 0
+        self.made = self._in_a_row = 0
+        self.failed: dict[int, str] = {}  # reasons by the numbers of the pairs
         self._first: PixCellError | None = None
 
     @property
@@ -102,7 +114,8 @@ class _Tally:
             if isinstance(one, MadePair):
                 self._in_a_row, self.made = 0, self.made + 1
                 continue
-            error, self._failures = one.error, self._failures + 1
+            error = one.error
+            self.failed[one.pair.index] = str(error)
             self._in_a_row, self._first = self._in_a_row + 1, self._first or error
             if self.hopeless and self.made:
                 raise PixCellError(
@@ -115,13 +128,13 @@ class _Tally:
 
     def end(self) -> None:
         """Report the failures; raise PixCellError if no pair was made."""
-        failed = counted(self._failures, "pair")
         if self._first is not None and not self.made:
             raise PixCellError(
-                f"No pair was made: {failed} failed. The first: {self._first}"
+                f"No pair was made: {counted(len(self.failed), 'pair')} failed. The first: "
+                f"{self._first}"
             ) from self._first
-        if self._failures:
-            self._emit(Notice(f"{failed} failed. Resume the dataset to retry."))
+        if self.failed:
+            self._emit(Notice(failed_sentence(len(self.failed))))
 
 
 class _Making:
@@ -133,23 +146,17 @@ class _Making:
         self._maker = PairMaker(dataset, runner, emit)
         self._work = BlockWork(dataset, self._maker, self._files, runner.check, self._describe)
 
-    def run(self, most: int | None) -> None:
-        """Make all missing pairs, or the first of them."""
+    def run(self, most: int | None) -> int:
+        """Make all missing pairs, or the first of them, and return how many failed."""
         total = len(self._files.done)
         if not self._files.done.all():
             check_installed(self._dataset)
         tally = _Tally(self._emit)
-        missing, begun = np.flatnonzero(~self._files.done), 0
-        while begun < len(missing) and not tally.hopeless and tally.made != most:
-            count = len(missing) if most is None else most - tally.made  # again for what failed
-            wanted = missing[begun : begun + count]
-            begun += len(wanted)
-            self._begun = self._files.count
-            with closing(self._work.made(map(int, wanted), self._show)) as finished:
-                for made in finished:
-                    tally.add(made)
-                    if tally.hopeless:
-                        break
+        list_failed(self._dataset.folder, tally.failed)  # those of an earlier run are tried again
+        try:
+            self._make_missing(most, tally)
+        finally:
+            list_failed(self._dataset.folder, tally.failed)
         if most is None:
             self._embed_others()
         done = self._files.count
@@ -163,6 +170,20 @@ class _Making:
         if done == total:
             end_sharing(self._dataset.folder)
         tally.end()
+        return len(tally.failed)
+
+    def _make_missing(self, most: int | None, tally: _Tally) -> None:
+        missing, begun = np.flatnonzero(~self._files.done), 0
+        while begun < len(missing) and not tally.hopeless and tally.made != most:
+            count = len(missing) if most is None else most - tally.made  # again for what failed
+            wanted = missing[begun : begun + count]
+            begun += len(wanted)
+            self._begun = self._files.count
+            with closing(self._work.made(map(int, wanted), self._show)) as finished:
+                for made in finished:
+                    tally.add(made)
+                    if tally.hopeless:
+                        break
 
     def _show(self, pairs: int) -> None:
         """Report that a block with this number of missing pairs is begun."""

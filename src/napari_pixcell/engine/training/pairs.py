@@ -176,7 +176,8 @@ def write_region_pair(
     """Crop two regions of one size in µm from slides, and add them to folders of pairs.
 
     ``folder`` is the parent of the folders of H&E and IHC, which are returned and which
-    :func:`folder_pairs` reads. The images have the family's pixel size.
+    :func:`folder_pairs` reads. The images have the family's pixel size. A pair that is there
+    already is not added again, so that its training resumes.
 
     Raises
     ------
@@ -198,6 +199,11 @@ def write_region_pair(
     dpi = 25_400 / family.mpp
     number = 1
     while (folders[0] / f"pair-{number:04}.png").exists():
+        if all(
+            _shows(target / f"pair-{number:04}.png", pixels)
+            for target, pixels in zip(folders, read, strict=True)
+        ):
+            return folders
         number += 1
     try:
         # The IHC first, so that an H&E file, by which pairs are numbered, always has a partner.
@@ -211,6 +217,18 @@ def write_region_pair(
             "folder."
         ) from error
     return folders
+
+
+def _shows(path: Path, pixels: NDArray[np.uint8]) -> bool:
+    """Return True if a file holds these pixels."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            height, width = pixels.shape[:2]
+            return image.size == (width, height) and np.array_equal(np.asarray(image), pixels)
+    except OSError:  # another program has damaged it
+        return False
 
 
 def _sides(region: Region) -> tuple[float, float]:

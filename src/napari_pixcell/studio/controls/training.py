@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_pixcell.cells.class_map import Palette, checked_palette
 from napari_pixcell.cells.methods import METHODS, SegmentMethod
 from napari_pixcell.engine.events import TrainedControl
-from napari_pixcell.engine.training.control.request import (
-    CONTROL_BATCH,
-    CONTROL_STEPS,
-    TrainControlRequest,
-)
+from napari_pixcell.engine.training.control.request import CONTROL_BATCH, CONTROL_STEPS
+from napari_pixcell.engine.training.new_requests import control_out, control_training
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import is_stain, segmenter_file, usual_control_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
@@ -91,7 +87,7 @@ class ControlTraining:
 
     @property
     def out(self) -> Path:
-        return data_folder() / "controls" / (self.name or "unnamed")
+        return control_out(self.name or "unnamed")
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -164,15 +160,14 @@ class ControlTraining:
 
     def train(self) -> None:
         """Train the ControlNet in the worker; a stopped training resumes."""
-        if self.why_not():
+        if self.why_not() or self.folder is None:
             return
         self.outcome = None
         self.notices.say(SECTION, "")
-        request = TrainControlRequest(
-            name=self.name,
-            family=self.family.name,
-            pairs=str(self.folder),
-            out=str(self.out),
+        request = control_training(
+            self.name,
+            self.folder,
+            base=self.family.name,
             classes=self.classes,
             palette=self.palette,
             segment=self.segment,

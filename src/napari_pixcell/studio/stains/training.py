@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.engine.events import Trained
+from napari_pixcell.engine.training.new_requests import stain_out, stain_training
 from napari_pixcell.engine.training.pairs import folder_pairs, write_region_pair
-from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
@@ -75,7 +74,7 @@ class StainTraining:
 
     @property
     def out(self) -> Path:
-        return data_folder() / "stains" / (self.name or "unnamed")
+        return stain_out(self.name or "unnamed")
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -182,14 +181,12 @@ class StainTraining:
         """Train the stain in the worker; a stopped training resumes."""
         if self.why_not():
             return
-        request = TrainRequest(
-            name=self.name,
-            family=self.family.name,
-            he=str(self.folders[HE]),
-            ihc=str(self.folders[IHC]),
-            out=str(self.out),
-            steps=FLOW_STEPS,
-            lora_steps=LORA_STEPS if self.lora else 0,
+        request = stain_training(
+            self.name,
+            self.folders[HE],
+            self.folders[IHC],
+            base=self.family.name,
+            lora=self.lora,
             aligned=self.aligned,
         )
         self._work.start(TrainTask(section=SECTION), request, self._finished)
