@@ -83,7 +83,7 @@ class Widths:
 FULL = Widths()
 SIZES: dict[str, Any] = {"heads": 1, "head_dim": 12, "embed_dim": 64, "vae": (8, 16, 32, 32)}
 TINY = Widths(**SIZES, flow=16)
-SHALLOW = Widths(**SIZES, flow=16, layers=1)
+SHALLOW = Widths(**SIZES, flow=16, layers=1, vae_layers=1, vae_attention=False)
 
 
 def write_family(

@@ -51,7 +51,6 @@ class SharedWindow:
 
     def __init__(self) -> None:
         self._viewer: napari.Viewer | None = None
-        self._taken = 0
 
     def take(self) -> napari.Viewer:
         """Return an empty window."""
@@ -62,12 +61,10 @@ class SharedWindow:
             watch(self._viewer)  # the first slide does so too, for good
             QApplication.processEvents()
             self._fresh = traces(self._viewer)
-        self._taken += 1
-        if self._taken <= 2:
-            # napari collects garbage whenever layers are removed. Exclude all imports from that,
-            # those for the window and those of the first test.
-            gc.collect()
-            gc.freeze()
+        # napari collects garbage whenever layers are removed. Exclude from that what lives on:
+        # imports, and what the window and its libraries keep of each test.
+        gc.collect()
+        gc.freeze()
         return self._viewer
 
     def empty(self) -> None:
