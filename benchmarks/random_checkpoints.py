@@ -58,6 +58,10 @@ class Widths:
         Width of the stain's flow.
     layers : int, optional
         Depth of transformer, ControlNet and tile encoder.
+    vae_layers : int
+        Residual blocks of each level of the autoencoder.
+    vae_attention : bool
+        Whether the autoencoder attends between all places, whose time grows with their square.
     """
 
     def __init__(
@@ -68,15 +72,18 @@ class Widths:
         vae: tuple[int, ...] = (128, 256, 512, 512),
         flow: int = 1024,
         layers: int | None = None,
+        vae_layers: int = 2,
+        vae_attention: bool = True,
     ) -> None:
         self.heads, self.head_dim, self.embed_dim = heads, head_dim, embed_dim
         self.vae, self.flow, self.layers = vae, flow, layers
+        self.vae_layers, self.vae_attention = vae_layers, vae_attention
 
 
 FULL = Widths()
 SIZES: dict[str, Any] = {"heads": 1, "head_dim": 12, "embed_dim": 64, "vae": (8, 16, 32, 32)}
 TINY = Widths(**SIZES, flow=16)
-SHALLOW = Widths(**SIZES, flow=16, layers=1)
+SHALLOW = Widths(**SIZES, flow=16, layers=1, vae_layers=1, vae_attention=False)
 
 
 def write_family(
@@ -143,7 +150,8 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
                 up_block_types=["UpDecoderBlock2D"] * 4,
                 block_out_channels=list(widths.vae),
                 norm_num_groups=min(32, widths.vae[0]),
-                layers_per_block=2,
+                layers_per_block=widths.vae_layers,
+                mid_block_add_attention=widths.vae_attention,
                 latent_channels=16,
                 scaling_factor=1.5305,
                 shift_factor=0.0609,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import math
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,12 +107,42 @@ def drawn_at_once() -> Iterator[None]:
         yield
 
 
+PARTS = "config", "cache", "data", "cellpose", "huggingface"
+LATE = 64  # tests after which a thread of an earlier one has written what it still writes
+
+
+@pytest.fixture(scope="session")
+def used_folders() -> deque[Path]:
+    """Folders of earlier tests, the oldest first."""
+    return deque()
+
+
+def empty_folder(used: deque[Path], new: Iterator[Path]) -> Path:
+    """Give a folder with empty parts: of a test that wrote nothing, or else a new one.
+
+    A disk may take milliseconds to remove each part, and most tests use none of them.
+    """
+    while len(used) > LATE:
+        folder = used.popleft()
+        with contextlib.suppress(OSError):  # a part was removed or closed
+            parts = [folder / part for part in PARTS]
+            if all(os.access(part, os.W_OK) and not any(part.iterdir()) for part in parts):
+                return folder
+    folder = next(new)
+    for part in PARTS:
+        (folder / part).mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def own_settings(
+    own_folders: Iterator[Path],
+    used_folders: deque[Path],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     """Keep the tests out of the user's settings, caches, weights and tokens."""
-    folder = next(own_folders)
-    for name in ("config", "cache", "data", "cellpose", "huggingface"):
-        (folder / name).mkdir(parents=True)
+    folder = empty_folder(used_folders, own_folders)
     for name in ("config", "cache", "data"):
         monkeypatch.setenv(f"PIXCELL_{name.upper()}_DIR", str(folder / name))
     monkeypatch.setenv("PIXCELL_SESSIONS", "0")  # nothing beside the slides that tests open
@@ -129,6 +161,9 @@ def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, str(path))  # for processes started by a test
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", str(path))  # read at import
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    yield
+    if "running_worker" not in request.fixturenames:  # which may keep this folder
+        used_folders.append(folder)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from random_checkpoints import SHALLOW, write_family
 from napari_pixcell.cli.progress import ProgressLine
 from napari_pixcell.engine.training import pairs as shared_pairs
 from napari_pixcell.engine.training.control import encoding
+from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.own_families import families_folder
 
@@ -25,6 +27,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2**36))
     monkeypatch.setattr(shared_pairs, "LEAST_TILES", 4)
     monkeypatch.setattr(encoding, "WANTED_TILES", 1)
+    monkeypatch.setitem(BUILT_IN, BASE, replace(BUILT_IN[BASE], steps=2))  # of what is drawn
     pairs, out = write_pairs(tmp_path / "pairs", 5), tmp_path / "out"
     options = ["--base", BASE, "--steps", "2", "--batch", "1", "--out", str(out)]
     return ["train-control", "mine", "--pairs", str(pairs), *options]

@@ -82,3 +82,17 @@ def test_an_error_of_python_names_the_line_of_the_page(tmp_path: Path) -> None:
 def test_a_page_may_take_names_as_given(tmp_path: Path) -> None:
     text = "```python\nprint(slide)\n```\n"
     assert run_page(page(tmp_path, text), tmp_path, {"slide": "a.svs"}) == ["a.svs\n"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_commands_of_the_program_have_the_folder_output_and_code_of_their_shell(
+    tmp_path: Path, apart: bool
+) -> None:
+    (tmp_path / "below").mkdir()
+    text = "```sh\ncd below\nnapari-pixcell info none.svs 2> said || echo $?\n```\n"
+    assert run_page(page(tmp_path, text), tmp_path, apart=apart) == ["1\n"]
+    assert "none.svs" in (tmp_path / "below" / "said").read_text("utf-8")
+    lines = run_page(
+        page(tmp_path, "```sh\nnapari-pixcell models list | tail -1\n```\n"), tmp_path, apart=apart
+    )
+    assert lines[0].count("\n") == 1

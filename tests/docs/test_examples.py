@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import runpy
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import pytest
 from blocks import run_page
 from first_variant import LINE
 from nbclient import NotebookClient
 
 import napari_pixcell as pixcell
+from napari_pixcell.models.catalogue import BUILT_IN, DEMO
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the demo family take four steps where an example names no number."""
+    monkeypatch.setitem(BUILT_IN, DEMO.name, replace(DEMO, steps=4))
 
 
 def test_the_tutorial_of_scripting(tmp_path: Path) -> None:
@@ -54,18 +63,17 @@ def test_the_notebook(tmp_path: Path) -> None:
     assert len(list((tmp_path / "pairs" / "images").iterdir())) == 3
 
 
-def test_the_script_for_a_folder_of_slides(tmp_path: Path) -> None:
+def test_the_script_for_a_folder_of_slides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     slides = tmp_path / "slides"
     slides.mkdir()
     (slides / "a.ome.tif").symlink_to(SAMPLE_SLIDE)
     (slides / "notes.txt").write_text("no slide")
-    done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "cohort.py", slides, tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    assert "notes.txt is left out." in done.stderr
-    written = [Path(line) for line in done.stdout.splitlines()]
+    script = ROOT / "examples" / "cohort.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(slides), str(tmp_path / "out")])
+    runpy.run_path(str(script), run_name="__main__")
+    out, err = capsys.readouterr()
+    assert "notes.txt is left out." in err
+    written = [Path(line) for line in out.splitlines()]
     assert [pixcell.read_record(path).request.seed for path in written] == [1, 2]

@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     (folder / "slide.svs").write_bytes(PIXELS)
     handler = partial(Silent, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
-        thread = threading.Thread(target=served.serve_forever)
+        thread = threading.Thread(target=served.serve_forever, args=(0.02,))
         thread.start()
         yield f"http://127.0.0.1:{served.server_port}"
         served.shutdown()

@@ -11,9 +11,11 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from blocks import FENCE, run_page
 from doc_tools import DOCS
 from tifffile import imread
@@ -32,8 +34,13 @@ if sys.orig_argv[1:3] == ["-m", "cellpose"]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compute on one thread, as the page on clusters asks for: here and in other processes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(threads)
 
 
 def rows_of(folder: Path) -> list[dict]:

@@ -39,7 +39,8 @@ DIMENSION = SIZES["embed_dim"]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("weights")
-    write_family(get_family(BASE), folder, Widths(**SIZES | {"vae": (4, 4, 4, 4)}, layers=2))
+    sizes = SIZES | {"vae": (4, 4, 4, 4), "vae_layers": 1, "vae_attention": False}
+    write_family(get_family(BASE), folder, Widths(**sizes, layers=2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_pairs, "LEAST_TILES", 2)
         patch.setattr(encoding, "WANTED_TILES", 1)

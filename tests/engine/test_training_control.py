@@ -26,6 +26,7 @@ from napari_pixcell.engine.training.control import controlnet_stage, encoding, j
 from napari_pixcell.engine.training.control.request import TrainControlRequest
 from napari_pixcell.engine.training.folder import TrainingFolder
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.models.weights import load_file
@@ -46,6 +47,8 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(encoding, "WANTED_TILES", 1)
         patch.setattr(job, "free_bytes", lambda device: 80_000_000_000)
         patch.setattr(controlnet_stage, "EVALUATE_EVERY", 2)
+        for name in (BASE, "pixcell-256"):  # what is drawn for trial is not looked at
+            patch.setitem(BUILT_IN, name, replace(BUILT_IN[name], steps=2))
         yield folder
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from napari_pixcell.engine.events import Finished
 from napari_pixcell.engine.training import pairs as shared_pairs
 from napari_pixcell.engine.training.control import encoding, trial
 from napari_pixcell.engine.training.control.request import TrainControlRequest
+from napari_pixcell.models.catalogue import BUILT_IN, DEMO
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 PACKAGE = Path(napari_pixcell.__file__).parent
@@ -38,6 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(shared_pairs, "LEAST_TILES", 4)
         patch.setattr(encoding, "WANTED_TILES", 1)
         patch.setattr(trial, "TRIED", 1)
+        patch.setitem(BUILT_IN, DEMO.name, replace(DEMO, steps=2))  # of what is drawn for trial
         out = str(folder / "out")
         request = TrainControlRequest("trial", "demo", str(pairs), out, True, steps=1, batch=1)
         assert train(Engine(torch.device("cpu")), request)[-1] == Finished()

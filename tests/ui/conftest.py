@@ -13,13 +13,13 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 from settling import works
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
-from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
@@ -52,7 +52,6 @@ class SharedWindow:
 
     def __init__(self) -> None:
         self._viewer: napari.Viewer | None = None
-        self._taken = 0
 
     def take(self) -> napari.Viewer:
         """Return an empty window."""
@@ -63,12 +62,10 @@ class SharedWindow:
             watch(self._viewer)  # the first slide does so too, for good
             QApplication.processEvents()
             self._fresh = traces(self._viewer)
-        self._taken += 1
-        if self._taken <= 2:
-            # napari collects garbage whenever layers are removed. Exclude all imports from that,
-            # those for the window and those of the first test.
-            gc.collect()
-            gc.freeze()
+        # napari collects garbage whenever layers are removed. Exclude from that what lives on:
+        # imports, and what the window and its libraries keep of each test.
+        gc.collect()
+        gc.freeze()
         return self._viewer
 
     def empty(self) -> None:
@@ -184,9 +181,9 @@ def until_idle(qtbot: Any) -> Callable[..., None]:
 
     def until_idle(dock: Docked, busy: Callable[[], bool]) -> None:
         def idle() -> bool:
-            due = (timer for timer in dock.findChildren(QTimer) if timer.isActive())
             return not busy() and not any(
-                timer.isSingleShot() and timer.interval() <= SHORT_MS for timer in due
+                timer.isActive() and timer.isSingleShot() and timer.interval() <= SHORT_MS
+                for timer in dock.findChildren(QTimer)
             )
 
         dock._pump.setInterval(PUMP_MS)
@@ -213,15 +210,18 @@ def studio_of(widget: QWidget) -> PixCellStudio:
 
 
 @pytest.fixture
-def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
+def press(settle: Callable[..., None], qtbot: Any) -> Callable[[QWidget], None]:
     """Click a control, and wait until the dock shows the outcome."""
 
     def press(widget: QWidget) -> None:
         dock = studio_of(widget)
         settle(dock)
         dock.tabs.bring(widget)
+        QApplication.processEvents()
         assert widget.isEnabled(), widget.toolTip()
-        click(widget)
+        button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QTest.mouseClick(widget, button, none, widget.rect().center())
+        qtbot.wait(2 * PUMP_MS)  # the dock has looked at its session once
         settle(dock)
 
     return press

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.chosen_region import ChosenRegion
 from napari_pixcell.engine.events import SegmentedLayout
 from napari_pixcell.engine.request_values import SegmentRequest
+from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError, check_range
 
 
@@ -37,7 +39,18 @@ def segment_method(method: str, settings: Mapping[str, Any]) -> SegmentMethod:
 def segment_cells(
     chosen: ChosenRegion, how: SegmentMethod, ask: Callable[[SegmentRequest], SegmentedLayout]
 ) -> Layout:
-    """Segment the nuclei of a region. Parameters and errors: :meth:`ChosenRegion.segment`."""
+    """Segment the nuclei of a region. Parameters and errors: :meth:`ChosenRegion.segment`.
+
+    Raises
+    ------
+    PixCellError
+        Also if the region is so large that it would fill the memory.
+    """
+    if math.prod(chosen.size) > LARGEST_SEARCH:
+        side = math.isqrt(LARGEST_SEARCH)
+        raise PixCellError(
+            f"At most {side} × {side} px can be segmented at once. Choose a smaller region."
+        )
     found = chosen.segment(how, ask)
     warn(chosen.slide.corrupt_note(chosen.region))
     return _on_slide(chosen, found.labels, found.source)

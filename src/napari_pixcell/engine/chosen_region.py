@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from napari_pixcell.engine.request_values import (
     Source,
 )
 from napari_pixcell.engine.requests import (
-    LARGEST_SEARCH,
     StartImage,
     segment_request,
     snap,
@@ -37,7 +35,6 @@ from napari_pixcell.engine.styles.region_embedding import embed_region, region_c
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue, size_at, slide_signature
 from napari_pixcell.engine.tissue_colours import TissueColours
-from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.region import Region
@@ -110,13 +107,8 @@ class ChosenRegion:
         Raises
         ------
         PixCellError
-            If it is too large, or smaller than the smallest cell.
+            If it is smaller than the smallest cell.
         """
-        if math.prod(self.size) > LARGEST_SEARCH:
-            side = math.isqrt(LARGEST_SEARCH)
-            raise PixCellError(
-                f"At most {side} × {side} px can be segmented at once. Choose a smaller region."
-            )
         pixels = self.slide.read(self.region, self.family.mpp)
         how.check_area(pixels.shape[:2], self.family.mpp)
         if how.method != METHODS[0]:

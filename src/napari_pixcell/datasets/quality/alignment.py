@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len, rfft2
 
 SIDE = 32  # px of a small picture: 4 µm per px for a tile of 128 µm, less than a nucleus
 SHIFT = SIDE // 4  # largest shift in px, each way
 LEAST_SPREAD = 2.0  # grey levels; less is glass, and all glass looks the same
 LEAST_WEIGHT = 0.15  # share of the weight that must lie in the overlap
 
-_PADDED = next_fast_len(SIDE + SHIFT, real=True)
+_PADDED = SIDE + SHIFT  # 40, whose transform is fast
 _LAGS = np.r_[0 : SHIFT + 1, -SHIFT:0]
 
 Floats = NDArray[np.float32]
@@ -131,6 +130,8 @@ def symmetries(picture: Floats) -> Floats:
 
 
 def _spectrum(pictures: Floats) -> NDArray[Any]:
+    from scipy.fft import rfft2  # slow to import, and every process that makes pairs would
+
     return np.asarray(rfft2(pictures, (_PADDED, _PADDED)))
 
 
