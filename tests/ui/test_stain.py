@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import napari
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_pixcell.engine.training.new_requests import stain_training
 from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import Region, open_slide
@@ -120,7 +122,8 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
 ) -> None:
     write_own_stain("mine", "Mine")
     picture = open_slide(SAMPLE_SLIDE).read(Region(300, 300, 1024, 1024), 0.5)
-    monkeypatch.setattr("napari_pixcell.studio.stains.training.FLOW_STEPS", 50)
+    fewer = partial(stain_training, steps=50)
+    monkeypatch.setattr("napari_pixcell.studio.stains.training.stain_training", fewer)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, section = studio.session, studio.stain
     studio.actions.open(SAMPLE_SLIDE)
