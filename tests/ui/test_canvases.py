@@ -22,6 +22,7 @@ from napari_pixcell.slides.stored_picture import create, finish
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.layers import variants as variant_layers
 from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.sections.region import DRAW
 from napari_pixcell.ui.widgets import thinned
 
 HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
@@ -426,10 +427,13 @@ def test_a_box_is_drawn_resized_and_moved_with_the_mouse(ready, qtbot, settle) -
     click(ready.region.draw_button)
     layer = ready.link.find("regions")
     assert ready.viewer.layers.selection.active is layer and layer.mode == "add_rectangle"
+    settle(ready)
+    assert ready.region.messages.state.text() == DRAW
     drag(layer, (49.75, 24.75), (120, 100), (249.75, 324.75))  # µm
     qtbot.waitUntil(lambda: len(session.regions.current) == 1, timeout=5_000)
     settle(ready)
     assert session.regions.active.region == Region(50, 100, 600, 400)
+    assert ready.region.messages.state.text() != DRAW
 
     assert layer.mode == "select" and layer.selected_data == {0}
     drag(layer, (249.75, 324.75), (270, 330), (299.75, 349.75))  # its lower right corner

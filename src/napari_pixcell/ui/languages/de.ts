@@ -1142,6 +1142,10 @@ sind nicht lesbar</translation>
    <translation>Um eine Zelle ziehen und loslassen. Oder Ecken anklicken und mit Doppelklick schließen.</translation>
   </message>
   <message>
+   <source>Drag on the slide, corner to corner.</source>
+   <translation>Auf dem Schnitt von Ecke zu Ecke ziehen.</translation>
+  </message>
+  <message>
    <source>Drag over cells to erase them.</source>
    <translation>Über Zellen ziehen, um sie zu löschen.</translation>
   </message>

@@ -64,6 +64,13 @@ class RegionsLayer(SessionLayer):
             for item in items:
                 self.stack.place(self.stack.find("layout", item.number), item.region)
 
+    @property
+    def drawing(self) -> bool:
+        """Whether a drag on the slide draws a region."""
+        layer = self.find()
+        active = layer is not None and self.stack.viewer.layers.selection.active is layer
+        return active and layer.mode == "add_rectangle"
+
     def draw(self) -> None:
         layer = self.find()
         if layer is None:
@@ -90,6 +97,7 @@ class RegionsLayer(SessionLayer):
         self.stack.insert(layer, select=True)
         layer.mode = "select"
         self.stack.connect_to(layer.events.data, self._on_event)
+        self.stack.connect_to(layer.events.mode, self._on_mode)
         self.stack.connect_to(layer.selected_data.events.items_changed, self._on_selected)
         self.shown = []
         return layer
@@ -98,6 +106,9 @@ class RegionsLayer(SessionLayer):
         # Layers must not change during a drag or one of their own events.
         if not self.stack.changing and str(event.action) in ("changed", "added", "removed"):
             self._soon.start()
+
+    def _on_mode(self, *_: Any) -> None:
+        self.session.notices.changed.emit()  # the dock says what a drag does
 
     def _on_selected(self, *_: Any) -> None:
         layer = self.find()

@@ -23,6 +23,7 @@ from napari_pixcell.ui.widgets import allow, button
 ROW = 22  # px
 LEAST_ROWS, MOST_ROWS = 2, 5  # of the list; more regions scroll
 EMPTY = "The tissue of a region defines the style."
+DRAW = "Drag on the slide, corner to corner."
 ONE = "One tile. Drag a corner to enlarge it."
 NUMBER = Qt.ItemDataRole.UserRole
 
@@ -91,6 +92,8 @@ class RegionSection(Section):
         self.list.setFixedHeight(ROW * min(max(len(items), LEAST_ROWS), MOST_ROWS) + 6)
 
     def _hint(self) -> str:
+        if self.link.boxes.drawing:
+            return DRAW
         active = self.regions.active
         if active is None:
             return EMPTY
