@@ -14,7 +14,9 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QLabel
 
 from napari_pixcell.slides import ArraySlide, Region, open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.sections.region import DRAW
 from napari_pixcell.ui.shell.preferences import open_preferences
 from napari_pixcell.ui.viewers import camera_of, canvas_size
 from napari_pixcell.words import file_size
@@ -63,6 +65,25 @@ def test_the_dock_comes_from_the_plugins_menu(viewer) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     assert type(studio).__name__ == "PixCellStudio"
     assert studio.minimumWidth() >= 320
+    studio.close_session()
+
+
+def test_a_dock_from_the_menu_knows_which_layer_is_active(viewer, qtbot) -> None:
+    """There napari passes a proxy, in which no layer is ever the same as another look at it."""
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session, brush = studio.session, studio.layout_.tools.buttons["paint"]
+    studio.actions.open(SAMPLE_SLIDE)
+    qtbot.waitUntil(lambda: session.slides.ready, timeout=60_000)
+    studio.region.draw()
+    assert studio.link.boxes.drawing
+    qtbot.waitUntil(lambda: studio.region.messages.state.text() == DRAW)
+    studio.region.add_region()
+    session.layouts.new()
+    qtbot.waitUntil(lambda: studio.link.tools.layer is not None)
+    studio.link.tools.choose("paint")
+    assert studio.link.tools.working
+    qtbot.waitUntil(brush.isChecked)
+    assert viewer.layers.selection.active is studio.link.tools.layer
     studio.close_session()
 
 

@@ -43,6 +43,7 @@ from napari_pixcell.ui.shell.header import Header
 from napari_pixcell.ui.shell.tabs import Tabs
 from napari_pixcell.ui.shell.welcome import Welcome
 from napari_pixcell.ui.slide_actions import SlideActions
+from napari_pixcell.ui.viewers import itself
 from napari_pixcell.ui.widgets import LIST, calm_wheel, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
@@ -71,11 +72,11 @@ class PixCellStudio(Docked):
         self._fit_soon = single_shot(self, 0, self._fit)
         self._keep_soon = single_shot(self, KEEP_MS, self._keep_region)
         self._following = True
-        self.viewer = napari_viewer
-        kept = take_kept(napari_viewer)
+        viewer = self.viewer = itself(napari_viewer)
+        kept = take_kept(viewer)
         self.session = kept.session if kept is not None else Session(client or WorkerClient())
         self._end = kept.end if kept is not None else Release(self.session.close)
-        self.link = LayerLink(napari_viewer, self.session, self)
+        self.link = LayerLink(viewer, self.session, self)
         self.session.saver.start()
         self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
@@ -102,7 +103,7 @@ class PixCellStudio(Docked):
         }
         self.footer = Footer(self.session, self.actions, acts)
         self.results = ResultsPanel(self.session, ABOUT, self.export.choose)
-        self.place = ResultsPlace(napari_viewer, self.results)
+        self.place = ResultsPlace(viewer, self.results)
         self._last_job = 0  # number of the newest job for which the results were brought into view
         column(self, self.header, self.welcome, self.tabs, self.footer).setStretch(2, 1)
         self._parts: tuple[Any, ...] = (
@@ -118,12 +119,12 @@ class PixCellStudio(Docked):
         for folded in self.findChildren(More):  # its width is known only once it is shown
             folded.button.toggled.connect(lambda _: self._fit_soon.start())
         tools, add_region = self.link.tools, self.region.add_region
-        self.keys = Keys(napari_viewer, self.session, self.link, tools, add_region)
+        self.keys = Keys(viewer, self.session, self.link, tools, add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
-        self.link.at_close(extend_help(napari_viewer, ABOUT))
+        self.link.at_close(extend_help(viewer, ABOUT))
         self._guard = WindowGuard(self.session.datasets.outside)
         self.link.at_close(self._guard.end)
-        self._drops = CanvasDrops(napari_viewer, self.take, self.actions.open_address)
+        self._drops = CanvasDrops(viewer, self.take, self.actions.open_address)
         self.link.at_close(self._drops.end)
         self.run(self.session.pump, self.link.close, self.keys.close)
         self.destroyed.connect(self._end)

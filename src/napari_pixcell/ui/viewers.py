@@ -16,7 +16,8 @@ def itself(viewer: Viewer) -> Viewer:
     """Return the viewer itself.
 
     Each dock widget of a plugin gets a proxy of its own, which warns the user about every private
-    part that is used, and of which two are never the same.
+    part that is used. Each look at a layer through it yields another object, so that none is ever
+    the active one.
     """
     found: Viewer = getattr(viewer, "__wrapped__", viewer)
     return found

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.editing import Point
 from napari_pixcell.ui.layers.class_colours import ClassColormap
-from napari_pixcell.ui.viewers import itself
 
 HALO, RIM = 2.5, 4.5  # px around a cell: bright up to the first, dark up to the second
 BRIGHT, DARK, TINT = (255, 225, 0, 255), (0, 0, 0, 150), (255, 225, 0, 70)
@@ -87,7 +86,7 @@ class DrawnOver:
         self._line = None
 
     def _node_of(self, layer: Labels) -> Any:
-        visual = itself(self._viewer).window._qt_viewer.canvas.layer_to_visual.get(layer)
+        visual = self._viewer.window._qt_viewer.canvas.layer_to_visual.get(layer)
         return visual.node if visual is not None else None
 
 

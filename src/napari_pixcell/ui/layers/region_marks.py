@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.compat import isalive
 
-from napari_pixcell.ui.viewers import camera_of, itself
+from napari_pixcell.ui.viewers import camera_of
 
 DARK = "#0b0e12"  # of the halo, and of the lines on both sides of a frame
 NAME, ACTIVE, OTHER = "#ffffff", "#ffd400", "#ffffff"
@@ -105,7 +105,7 @@ class RegionMarks:
         from vispy.scene.visuals import Mesh
 
         self.end()
-        canvas = itself(self._viewer).window._qt_viewer.canvas
+        canvas = self._viewer.window._qt_viewer.canvas
         visual = canvas.layer_to_visual.get(layer)
         if visual is None:
             return False

@@ -8,8 +8,6 @@ from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_pixcell.ui.viewers import itself
-
 NAME = "PixCell results"
 
 
@@ -17,7 +15,7 @@ class ResultsPlace:
     """Shows a panel in a dock, again after the user has closed it, and removes it in the end."""
 
     def __init__(self, viewer: Viewer, panel: QWidget) -> None:
-        self._viewer, self._panel = itself(viewer), panel
+        self._viewer, self._panel = viewer, panel
         self.ever_shown = False
         self._main: QMainWindow | None = None
         self._corner = Qt.DockWidgetArea.BottomDockWidgetArea

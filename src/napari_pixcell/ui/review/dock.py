@@ -30,7 +30,7 @@ from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
 from napari_pixcell.ui.review.grid import PairGrid
-from napari_pixcell.ui.viewers import fit_to_view
+from napari_pixcell.ui.viewers import fit_to_view, itself
 from napari_pixcell.ui.widgets import (
     AMBER,
     LIST,
@@ -58,7 +58,7 @@ class ReviewPairs(Docked):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self.viewer = napari_viewer
+        self.viewer = itself(napari_viewer)
         self.review = review = Review()
         self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
