@@ -17,6 +17,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.layers.drawn_over import DrawnOver
 from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.viewers import itself
 
 
 @pytest.fixture
@@ -442,7 +443,7 @@ def test_painting_without_a_layout_creates_one(ready, settle) -> None:
 
 def test_a_glow_over_a_cell_warns_nobody_of_private_parts(ready, tools) -> None:
     proxy = PublicOnlyProxy(ready.viewer)  # as napari hands it to a dock widget of a plugin
-    drawn = DrawnOver(proxy)
+    drawn = DrawnOver(itself(proxy))  # as the dock does
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drawn.glow(tools.layer, 40, 40, np.ones((20, 20), bool))
